@@ -1,0 +1,70 @@
+"""The settings of one HL7 connector over MLLP."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME_MAX = 180
+"""HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters with its parts; the first part stays below."""
+
+
+class MessageType(StrEnum):
+    """The message that carries results (HL7 2.5.1 chapter 7)."""
+
+    ORU_R01 = "ORU^R01"
+    OUL_R22 = "OUL^R22"
+
+
+class Acknowledgement(StrEnum):
+    """Which acknowledgements are asked for (HL7 2.5.1 chapter 2, 2.9.2 and 2.9.3)."""
+
+    ORIGINAL = "original"
+    ENHANCED = "enhanced"
+
+
+class Hl7MllpSettings(BaseModel):
+    """What a `[[connector]]` of type `hl7_mllp` says beside `id` and `type`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(min_length=1, description="Name or address of the LIS.")
+    port: int = Field(ge=1, le=65535, description="TCP port on which the LIS receives results.")
+    sending_application: str = Field(
+        default="LABWIRE", max_length=NAME_MAX, description="MSH-3: how Labwire names itself."
+    )
+    sending_facility: str = Field(
+        default="", max_length=NAME_MAX, description="MSH-4: the laboratory; empty: the node's name."
+    )
+    receiving_application: str = Field(
+        default="LIS", max_length=NAME_MAX, description="MSH-5: the LIS's own name."
+    )
+    receiving_facility: str = Field(
+        default="", max_length=NAME_MAX, description="MSH-6: the LIS's facility."
+    )
+    message: MessageType = Field(
+        default=MessageType.ORU_R01, description="The message that carries results to the LIS."
+    )
+    acknowledgement: Acknowledgement = Field(
+        default=Acknowledgement.ORIGINAL,
+        description="original: one answer (AA, AE, AR); enhanced: an accept answer (CA), then one of the application.",
+    )
+    ack_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds to wait for the LIS's answer before the same bytes are sent again.",
+    )
+    connect_timeout_s: float = Field(
+        default=5.0, gt=0, le=120, description="Seconds to wait for a connection to the LIS."
+    )
+    reconnect_max_s: float = Field(
+        default=60.0, ge=1, le=600, description="Longest pause between two attempts to connect, in seconds."
+    )
+    in_flight: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="Messages sent ahead of their answers; 1 waits for each answer, as most LIS expect.",
+    )

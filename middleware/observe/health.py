@@ -1,0 +1,253 @@
+"""What is wrong now and what a person should do about it: warnables, raised and cleared by code and
+subject.
+
+A warning shows after its `time_to_visible_s`, so that a restart of the LIS does not ring at once,
+and not at all while one that it depends on is raised for the same subject (or for the whole node):
+the cause is shown, not its consequences.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from middleware.clock import Clock
+from middleware.observe.events import WarningCleared, WarningRaised
+
+
+class Severity(StrEnum):
+    """How soon a person should look."""
+
+    HIGH = "high"  # results wait or analyzers are refused: now
+    MEDIUM = "medium"  # will become HIGH by itself: today
+    LOW = "low"  # good to know
+
+
+class WarnableCode(StrEnum):
+    """The codes; stable, they are what runbooks and alerts name."""
+
+    STORE_NOT_WRITABLE = "store-not-writable"
+    DISK_LOW = "disk-low"
+    LIS_UNREACHABLE = "lis-unreachable"
+    LIS_REFUSES = "lis-refuses"
+    LANE_PAUSED = "lane-paused"
+    BACKLOG_GROWING = "backlog-growing"
+    LINE_DOWN = "line-down"
+    LINE_DRIVER_FAULT = "line-driver-fault"
+    UNREADABLE_MESSAGES = "unreadable-messages"
+    PEER_REFUSED = "peer-refused"
+    DRIVER_BROKEN = "driver-broken"
+    CLOCK_STEPPED = "clock-stepped"
+
+
+@dataclass(frozen=True, slots=True)
+class Warnable:
+    """Something that can be wrong. `text` is the general sentence; the one who raises it may say it
+    more exactly.
+    """
+
+    code: WarnableCode
+    title: str
+    severity: Severity
+    text: str
+    what_to_do: str
+    depends_on: tuple[WarnableCode, ...] = ()
+    time_to_visible_s: float = 0.0
+
+
+_ROWS = (
+    Warnable(
+        WarnableCode.STORE_NOT_WRITABLE,
+        "The store cannot be written",
+        Severity.HIGH,
+        "Nothing can be committed, so analyzers are refused and keep their results.",
+        "Free space on the disk of the data directory, or bring the database back; "
+        "Labwire goes on by itself.",
+    ),
+    Warnable(
+        WarnableCode.DISK_LOW,
+        "The disk is nearly full",
+        Severity.HIGH,
+        "When the disk is full, analyzers are refused and keep their results.",
+        "Free space on the disk of the data directory.",
+    ),
+    Warnable(
+        WarnableCode.LIS_UNREACHABLE,
+        "The LIS does not answer",
+        Severity.HIGH,
+        "Results are stored and wait; they are sent when it answers again.",
+        "Ask the LIS's people whether it runs, and check host, port and firewall of the connector.",
+        depends_on=(WarnableCode.STORE_NOT_WRITABLE,),
+        time_to_visible_s=20.0,
+    ),
+    Warnable(
+        WarnableCode.LIS_REFUSES,
+        "The LIS refused messages",
+        Severity.MEDIUM,
+        "Refused messages are set aside with the LIS's words; the others went on.",
+        "Look at `labwire outbox list --state refused`, mend the cause, "
+        "then `labwire outbox resend`.",
+        depends_on=(WarnableCode.LANE_PAUSED,),
+    ),
+    Warnable(
+        WarnableCode.LANE_PAUSED,
+        "Delivery is paused after ten refusals in a row",
+        Severity.HIGH,
+        "The LIS refused messages of many specimens, so the cause is not one result.",
+        "Find the cause with the LIS's people; then `labwire outbox resend` the refused messages.",
+    ),
+    Warnable(
+        WarnableCode.BACKLOG_GROWING,
+        "Results wait longer than they should",
+        Severity.MEDIUM,
+        "The oldest waiting message is older than the connector's `alert_after_s`.",
+        "See `labwire status`: the LIS is slow, or more results arrive than it takes.",
+        depends_on=(
+            WarnableCode.LIS_UNREACHABLE,
+            WarnableCode.LANE_PAUSED,
+            WarnableCode.STORE_NOT_WRITABLE,
+        ),
+        time_to_visible_s=60.0,
+    ),
+    Warnable(
+        WarnableCode.LINE_DOWN,
+        "A line has no connection",
+        Severity.MEDIUM,
+        "The analyzer is not connected; it keeps its results until it is.",
+        "Check that the analyzer is on, its cable, and host and port of the line.",
+        time_to_visible_s=60.0,
+    ),
+    Warnable(
+        WarnableCode.LINE_DRIVER_FAULT,
+        "A line was stopped by a fault of its driver",
+        Severity.HIGH,
+        "The driver failed again and again; the line's analyzer is refused.",
+        "Report the fault with the log; `labwire check` names the driver.",
+    ),
+    Warnable(
+        WarnableCode.UNREADABLE_MESSAGES,
+        "Messages could not be read",
+        Severity.MEDIUM,
+        "Accepted messages that the driver could not decode are kept and wait for a person.",
+        "Look at `labwire messages list --state unreadable`, mend the profile, "
+        "then `labwire messages replay`.",
+    ),
+    Warnable(
+        WarnableCode.PEER_REFUSED,
+        "A connection from an unknown address was refused",
+        Severity.LOW,
+        "The address is not in the line's `peers`.",
+        "If it is the analyzer, add its address to `peers`; if not, find out who it is.",
+    ),
+    Warnable(
+        WarnableCode.DRIVER_BROKEN,
+        "A driver could not be loaded",
+        Severity.MEDIUM,
+        "Lines with that driver cannot run; all others can.",
+        "See `labwire drivers list` for the reason, and repair or remove its package.",
+    ),
+    Warnable(
+        WarnableCode.CLOCK_STEPPED,
+        "The clock of the machine was stepped",
+        Severity.LOW,
+        "Times of messages before and after cannot be compared; order does not depend on them.",
+        "Check the time synchronisation of the machine.",
+    ),
+)
+
+WARNABLES: Mapping[WarnableCode, Warnable] = {row.code: row for row in _ROWS}
+
+_LEVELS = {
+    Severity.HIGH: logging.ERROR,
+    Severity.MEDIUM: logging.WARNING,
+    Severity.LOW: logging.INFO,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001  (the word of the field; Python's own is not used here)
+    """A visible warning: what, about which line or connector ("": the node), since when (UTC), and
+    what to do.
+    """
+
+    code: WarnableCode
+    subject: str
+    severity: Severity
+    title: str
+    text: str
+    what_to_do: str
+    since: datetime
+
+
+@dataclass(slots=True)
+class _Raised:
+    text: str
+    since: datetime
+    visible_from: float  # monotonic
+    is_announced: bool = False
+
+
+class Health:
+    """I am responsible for the warnings in force. Not thread-safe: call on the reactor thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._raised: dict[tuple[WarnableCode, str], _Raised] = {}
+
+    def raise_warning(self, code: WarnableCode | str, subject: str = "", text: str = "") -> None:
+        """Something is wrong. Raising again keeps `since` and takes over the new text."""
+        row = WARNABLES[WarnableCode(code)]
+        known = self._raised.get((row.code, subject))
+        if known is not None:
+            known.text = text or known.text
+            return
+        self._raised[row.code, subject] = _Raised(
+            text=text or row.text,
+            since=self._clock.utc_now(),
+            visible_from=self._clock.monotonic() + row.time_to_visible_s,
+        )
+        self.current()
+
+    def clear(self, code: WarnableCode | str, subject: str = "") -> None:
+        """It is well again. Clearing what was not raised does nothing."""
+        raised = self._raised.pop((WarnableCode(code), subject), None)
+        if raised is not None and raised.is_announced:
+            WarningCleared(WarnableCode(code).value, subject).emit()
+
+    def current(self) -> list[Warning]:
+        """The visible warnings, the most severe and oldest first. Each is logged once, when it
+        first becomes visible.
+        """
+        now = self._clock.monotonic()
+        visible = [
+            self._show(code, subject, raised)
+            for (code, subject), raised in self._raised.items()
+            if now >= raised.visible_from and not self._is_suppressed(code, subject)
+        ]
+        order = list(Severity)
+        return sorted(visible, key=lambda warning: (order.index(warning.severity), warning.since))
+
+    def is_raised(self, code: WarnableCode | str, subject: str = "") -> bool:
+        """Whether it is raised, visible or not."""
+        return (WarnableCode(code), subject) in self._raised
+
+    def _is_suppressed(self, code: WarnableCode, subject: str) -> bool:
+        return any(
+            (cause, about) in self._raised
+            for cause in WARNABLES[code].depends_on
+            for about in (subject, "")
+        )
+
+    def _show(self, code: WarnableCode, subject: str, raised: _Raised) -> Warning:
+        row = WARNABLES[code]
+        if not raised.is_announced:
+            raised.is_announced = True
+            WarningRaised(
+                code.value, subject, raised.text, row.what_to_do, _LEVELS[row.severity]
+            ).emit()
+        return Warning(
+            code, subject, row.severity, row.title, raised.text, row.what_to_do, raised.since
+        )

@@ -1,0 +1,1 @@
+"""Canonical results to outgoing text, pure: HL7 here; used by connectors and emulators."""

@@ -1,0 +1,90 @@
+"""What checks may know beside the result itself: the line's rules and what the whole message shows. Built once a message."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from middleware.model import Patient, Result, SampleRole, Specimen
+
+LONGEST_SAMPLE_ID = 64
+"""Longer than any barcode symbology that tubes carry; a longer one is two fields run together."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleIdRules:
+    """How a sample id of one line must look. `pattern` is a regular expression for the whole id, or None."""
+
+    pattern: str | None = None
+    min_length: int = 1
+    max_length: int = LONGEST_SAMPLE_ID
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewContext:
+    """One message as the checks see it.
+
+    `received_at` is seconds since 1970 UTC. `contradicted` names the sample ids to which the message gives contradicting
+    patients, with the words for the technologist. `runs` counts the results of one test and detail on one specimen.
+    """
+
+    line: str
+    received_at: float
+    sample_ids: SampleIdRules = SampleIdRules()
+    contradicted: Mapping[str, str] = field(default_factory=dict)
+    runs: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern, compiled once."""
+    return re.compile(pattern)
+
+
+def context_of(
+    line: str, received_at: float, sample_ids: SampleIdRules, results: Iterable[Result]
+) -> ReviewContext:
+    """Look over the whole message once."""
+    patients = [result for result in results if result.specimen.role is SampleRole.PATIENT]
+    runs = Counter(
+        (result.specimen.sample_id, result.test_code, result.test_detail) for result in patients
+    )
+    return ReviewContext(line, received_at, sample_ids, _contradicted(patients), runs)
+
+
+def _contradicted(results: Iterable[Result]) -> dict[str, str]:
+    first: dict[str, Patient] = {}
+    found: dict[str, str] = {}
+    seen: Specimen | None = None
+    for result in results:
+        specimen = result.specimen
+        if specimen is seen or specimen.patient is None or not specimen.sample_id:
+            continue
+        seen = specimen
+        known = first.setdefault(specimen.sample_id, specimen.patient)
+        difference = _difference(known, specimen.patient)
+        if difference:
+            found[specimen.sample_id] = difference
+    return found
+
+
+def _difference(one: Patient, other: Patient) -> str:
+    """In what two patients differ ("" when nothing that both carry differs)."""
+    if one is other:
+        return ""
+    for identifier in one.identifiers:
+        others = {peer.id for peer in other.identifiers if peer.authority == identifier.authority}
+        if others and identifier.id not in others:
+            return "patient ids"
+    if one.birth_date and other.birth_date and one.birth_date != other.birth_date:
+        return "birth dates"
+    if one.name and other.name and _plain(one.name) != _plain(other.name):
+        return "names"
+    return ""
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("^", " ").casefold().split())

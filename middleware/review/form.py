@@ -1,0 +1,124 @@
+"""Checks of form: is the value explained, the status one that may be reported, and the time believable?"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from middleware.model import Finding, Result, ResultStatus, ValueKind, VerdictKind
+from middleware.review.context import ReviewContext
+
+AHEAD_MAX_S = 24 * 3600.0
+"""An analyzer's clock may stand in another zone than declared (up to 14 h) and drift; a day ahead is neither."""
+
+_ONE = Decimal(1)
+
+_STATUS_WORDS = {
+    ResultStatus.QUESTIONABLE: (
+        "questionable_status",
+        "The analyzer itself calls this result questionable. Look at its flags, and release it or measure again.",
+    ),
+    ResultStatus.UNKNOWN: (
+        "unknown_status",
+        "The result's status is one that the driver does not know, so it may not be final. "
+        "Compare it with the analyzer's screen.",
+    ),
+    ResultStatus.CORRECTED: (
+        "corrected_by_analyzer",
+        "The analyzer sent this as a correction of an earlier result; a correction is never released by itself. "
+        "Compare both and decide which is right.",
+    ),
+    ResultStatus.PENDING: (
+        "pending",
+        "The analyzer says that this test is still being measured. Wait for its result; reject this one then.",
+    ),
+    ResultStatus.PARTIAL: (
+        "partial",
+        "The analyzer says that this result is incomplete. Wait for the complete one; reject this one then.",
+    ),
+    ResultStatus.WITHDRAWN: (
+        "withdrawn_by_analyzer",
+        "The analyzer withdrew this result. If it was reported already, tell the LIS's users.",
+    ),
+}
+
+_TIME_WORDS = {
+    "unreadable": "cannot be read",
+    "ambiguous": "exists twice, at the change from summer time",
+    "implausible": "is not plausible",
+}
+
+
+def _hold(code: str, text: str) -> Finding:
+    return Finding(check="form", code=code, verdict=VerdictKind.HOLD, text=text)
+
+
+def value_is_explained(result: Result, _context: ReviewContext) -> Finding | None:
+    """A value that no rule explains is never guessed; a final result must have a value."""
+    kind = result.value.kind
+    if kind is ValueKind.UNEXPLAINED:
+        reason = result.value.reason or "no rule of the driver explains it"
+        return _hold(
+            "unexplained_value",
+            f"The value {result.value.raw!r} is not understood: {reason}. "
+            "Compare it with the analyzer's screen; a rule in the driver's profile can explain it from then on.",
+        )
+    if kind is ValueKind.ABSENT and result.status not in {
+        ResultStatus.CANNOT_OBTAIN,
+        ResultStatus.PENDING,
+    }:
+        return _hold(
+            "no_value",
+            "The analyzer sent no value, and did not say that it could not measure. "
+            "Look at its screen, and measure again if there is none.",
+        )
+    return None
+
+
+def status_may_be_reported(result: Result, _context: ReviewContext) -> Finding | None:
+    """Statuses that only a person may pass on."""
+    words = _STATUS_WORDS.get(result.status)
+    return None if words is None else _hold(*words)
+
+
+def time_is_believable(result: Result, context: ReviewContext) -> Finding | None:
+    """A measured time that is wrong orders results wrongly. A missing one is no fault."""
+    measured = result.measured
+    words = _TIME_WORDS.get(measured.mark) if measured.mark else None
+    if words is not None:
+        return _hold(
+            "measured_time_" + measured.mark,
+            f"The time of measurement {measured.text!r} {words}. "
+            "Check the analyzer's clock and the line's time_zone, then decide.",
+        )
+    if measured.at is not None and measured.at.timestamp() > context.received_at + AHEAD_MAX_S:
+        return _hold(
+            "measured_time_implausible",
+            f"The time of measurement {measured.text!r} lies in the future. Set the analyzer's clock, then decide.",
+        )
+    return None
+
+
+def dilution_is_declared(result: Result, _context: ReviewContext) -> Finding | None:
+    """Whether a value already counts its dilution must be declared, never guessed."""
+    factor = result.dilution_factor
+    if factor is None or factor == _ONE:
+        return None
+    return _hold(
+        "undeclared_dilution",
+        f"The specimen was diluted by {factor}, and nothing declares whether the value counts that already. "
+        "Compare it with the analyzer's screen.",
+    )
+
+
+def measured_once(result: Result, context: ReviewContext) -> Finding | None:
+    """Of several runs a person chooses the one that is reported (DESIGN 1.1)."""
+    runs = context.runs.get(
+        (result.specimen.sample_id, result.test_code, result.test_detail), 1
+    )
+    if runs == 1 and result.run == 1:
+        return None
+    count = max(runs, result.run)
+    return _hold(
+        "several_runs",
+        f"This test was measured {count} times in one message: choose one, release it and reject the others.",
+    )

@@ -1,0 +1,94 @@
+"""Checks of identity: may this result be tied to a specimen and a patient at all (DESIGN promise 2)?"""
+
+from __future__ import annotations
+
+import re
+
+from middleware.model import Finding, Result, VerdictKind
+from middleware.review.context import LONGEST_SAMPLE_ID, ReviewContext, compiled
+
+_PLACEHOLDER = re.compile(
+    r"[0?*\-_.#\s]+|N[/.]?A\.?|NO[ _-]?(READ|ID|CODE|BARCODE|LABEL)|NOREAD\d*|"
+    r"ERR(OR)?(\d+|[:_ -].*)?|UNKNOWN|UNREAD(ABLE)?|NONE|NULL|"
+    r"(BARCODE|READ|BCR|BC)[ _-]?(ERR|ERROR|FAIL|FAILED)",
+    re.IGNORECASE,
+)
+"""What analyzers and barcode readers write when they read nothing."""
+
+_UNDECODABLE = re.compile(r"<x[0-9A-F]{2}>")  # as middleware.wire.decoding marks a byte
+
+
+def _hold(code: str, text: str) -> Finding:
+    return Finding(check="identity", code=code, verdict=VerdictKind.HOLD, text=text)
+
+
+def sample_id_is_there(result: Result, _context: ReviewContext) -> Finding | None:
+    """A result without a sample id, or with a placeholder, belongs to nobody."""
+    sample_id = result.specimen.sample_id
+    if not sample_id.strip():
+        return _hold(
+            "no_sample_id",
+            "The analyzer sent no sample id, so nothing says whose result this is. "
+            "Find the tube by its position and time, and enter the result by hand or measure it again.",
+        )
+    # Nearly every true id fails the cheap half of this test, so the expression seldom runs.
+    if (sample_id[0] in "0?*-_.# NnEeUuBbRr" or len(sample_id) <= 1) and _PLACEHOLDER.fullmatch(
+        sample_id.strip()
+    ):
+        return _hold(
+            "placeholder_sample_id",
+            f"The sample id {sample_id!r} is a placeholder: the analyzer did not read the barcode. "
+            "Find the tube, and enter the result by hand or measure it again with a readable label.",
+        )
+    return None
+
+
+def sample_id_is_well_formed(result: Result, context: ReviewContext) -> Finding | None:
+    """A damaged or foreign sample id may be another patient's."""
+    sample_id = result.specimen.sample_id
+    if not sample_id:
+        return None
+    if not sample_id.isprintable() or _UNDECODABLE.search(sample_id):
+        return _hold(
+            "unprintable_sample_id",
+            "The sample id holds characters that cannot be printed, so it was damaged on its way. "
+            "Compare it with the tube's label.",
+        )
+    if len(sample_id) > LONGEST_SAMPLE_ID:
+        return _hold(
+            "sample_id_too_long",
+            f"The sample id has {len(sample_id)} characters, more than any label carries "
+            f"({LONGEST_SAMPLE_ID}). Compare it with the tube's label.",
+        )
+    return _breaks_the_lines_rules(sample_id, context)
+
+
+def _breaks_the_lines_rules(sample_id: str, context: ReviewContext) -> Finding | None:
+    rules = context.sample_ids
+    if not rules.min_length <= len(sample_id) <= rules.max_length:
+        return _hold(
+            "sample_id_length",
+            f"The sample id has {len(sample_id)} characters; this line's have {rules.min_length} to "
+            f"{rules.max_length}. Compare it with the tube's label.",
+        )
+    if rules.pattern is not None and compiled(rules.pattern).fullmatch(sample_id) is None:
+        return _hold(
+            "sample_id_pattern",
+            "The sample id does not look like this laboratory's (the line's sample_id_pattern). "
+            "Compare it with the tube's label.",
+        )
+    return None
+
+
+def patient_is_one(result: Result, context: ReviewContext) -> Finding | None:
+    """Two patients for one sample id: one of them would get the other's results."""
+    if not context.contradicted:
+        return None
+    difference = context.contradicted.get(result.specimen.sample_id)
+    if difference is None:
+        return None
+    return _hold(
+        "patients_contradict",
+        f"The message gives different {difference} for this sample id, so the whole specimen is held. "
+        "Find out whose tube it is before anything is released.",
+    )

@@ -1,0 +1,58 @@
+"""From findings and the line's release mode to where a result stands. No rules never means release (DESIGN 1.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from middleware.model import (
+    Finding,
+    ReleaseMode,
+    ReleaseState,
+    SampleRole,
+    VerdictKind,
+)
+from middleware.review.checks import strictest
+
+AUTO_VERIFIER = "auto:identity+form"
+"""What OBX-16 names when no person looked: the set of rules that did."""
+
+_HOLD_ALL = Finding(
+    check="release_mode",
+    code="hold_all",
+    verdict=VerdictKind.HOLD,
+    text="This line holds every result for a person (release = hold_all). "
+    "Compare it with the analyzer's own result, then release or reject it.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What review decides of one result. `verifier` is None when nobody verified it (it goes out as preliminary)."""
+
+    verdict: VerdictKind
+    state: ReleaseState
+    findings: tuple[Finding, ...]
+    verifier: str | None = None
+
+
+def auto_verifier(generation: int) -> str:
+    """The name of the rules of one setup, for OBX-16 and for the store."""
+    return f"{AUTO_VERIFIER}@setup {generation}"
+
+
+def decide(
+    findings: tuple[Finding, ...], role: SampleRole, mode: ReleaseMode, generation: int
+) -> Decision:
+    """Decide one result that is not a repetition."""
+    verdict = strictest(findings)
+    if role is not SampleRole.PATIENT:
+        return Decision(VerdictKind.REJECT, ReleaseState.NOT_FOR_LIS, findings)
+    if verdict is VerdictKind.REJECT:
+        return Decision(verdict, ReleaseState.REJECTED, findings)
+    if verdict is VerdictKind.HOLD:
+        return Decision(verdict, ReleaseState.HELD, findings)
+    if mode is ReleaseMode.AUTO:
+        return Decision(verdict, ReleaseState.RELEASED, findings, auto_verifier(generation))
+    if mode is ReleaseMode.TO_LIS_UNVERIFIED:
+        return Decision(verdict, ReleaseState.RELEASED, findings)
+    return Decision(VerdictKind.HOLD, ReleaseState.HELD, (*findings, _HOLD_ALL))

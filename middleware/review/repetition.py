@@ -1,0 +1,143 @@
+"""When is a result a repetition, and when a further run (DESIGN 8.6)? The fingerprint, and the judgement over what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NamedTuple
+
+from middleware.model import Finding, ReleaseState, Result, VerdictKind
+
+FINGERPRINT_BYTES = 16
+"""128 bits: two of a billion results collide by chance with a probability below 1e-20."""
+
+_SEPARATOR = "\x1f"
+
+
+class Earlier(NamedTuple):
+    """An earlier result that may be repeated, or followed by a further run."""
+
+    result_id: int
+    journal_id: int
+    release_state: ReleaseState
+    duplicate_of: int | None
+    version: int
+
+
+class Relation(StrEnum):
+    """How a new result stands to the earlier ones."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    FURTHER = "further"  # the same test of the same specimen was released before, and this one differs
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`earlier` is the result that is repeated or followed."""
+
+    relation: Relation
+    earlier: Earlier | None = None
+
+
+NEW = Judgement(Relation.NEW)
+
+
+def fingerprint(line: str, result: Result) -> bytes:
+    """Equal exactly when line, specimen, test, run, measured time and everything said of the value are equal.
+
+    Comments and instrument flags are part of it: a resend that says more or less is never swallowed (promise 2).
+    """
+    value = result.value
+    specimen = result.specimen
+    parts = [
+        line,
+        specimen.sample_id,
+        specimen.role.value,
+        result.test_code,
+        result.test_detail,
+        str(result.run),
+        result.measured.text,
+        value.kind.value,
+        value.raw.strip(),
+        value.text,
+        value.comparator,
+        "" if value.number is None else str(value.number),
+        "" if value.upper is None else str(value.upper),
+        result.unit,
+        result.reference_range,
+        result.abnormal_flags_raw,
+        ",".join(result.abnormal_flags),
+        result.status.value,
+        result.status_raw,
+        "" if result.dilution_factor is None else str(result.dilution_factor),
+        result.module,
+        "\x1e".join(result.instrument_flags),
+        "\x1e".join([f"{one.source}\x1d{one.kind}\x1d{one.text}" for one in result.comments]),
+        *_patient_parts(result),
+    ]
+    text = _SEPARATOR.join(parts)
+    if text.count(_SEPARATOR) != len(parts) - 1:  # a field holds the separator: say it unambiguously
+        text = repr(parts)
+    return blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=FINGERPRINT_BYTES
+    ).digest()
+
+
+def _patient_parts(result: Result) -> tuple[str, ...]:
+    patient = result.specimen.patient
+    if patient is None:
+        return ()
+    ids = "\x1e".join([f"{one.id}\x1d{one.authority}" for one in patient.identifiers])
+    return (ids, patient.name, patient.birth_date, patient.sex)
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The message that the new result came with. `previous` tells, only when asked, the line's previous message: its
+    journal id, and whether our acknowledgement of it is known to have arrived (None: there is none)."""
+
+    journal_id: int
+    has_time: bool
+    previous: Callable[[], tuple[int, bool] | None]
+
+
+def judge(
+    alike: Sequence[Earlier], released: Iterable[Earlier], occasion: Occasion
+) -> Judgement:
+    """Judge one new result. `alike` have its fingerprint; `released` are of the same specimen, test and detail."""
+    for earlier in alike:
+        if earlier.duplicate_of is None and _is_repeated(earlier, occasion):
+            return Judgement(Relation.DUPLICATE, earlier)
+    last = max(released, key=lambda one: one.result_id, default=None)
+    return NEW if last is None else Judgement(Relation.FURTHER, last)
+
+
+def _is_repeated(earlier: Earlier, occasion: Occasion) -> bool:
+    if occasion.has_time or earlier.journal_id == occasion.journal_id:
+        return True
+    previous = occasion.previous()
+    return previous is not None and previous[0] == earlier.journal_id and not previous[1]
+
+
+def further_finding(earlier: Earlier) -> Finding:
+    """Why a further run waits for a person."""
+    return Finding(
+        check="repetition",
+        code="further_run_after_release",
+        verdict=VerdictKind.HOLD,
+        text=f"This test of this specimen was released before (result {earlier.result_id}) and this one differs from it. "
+        "Compare both: release this one to correct the report, or reject it.",
+    )
+
+
+def duplicate_finding(earlier: Earlier) -> Finding:
+    """Why a repetition is not sent."""
+    return Finding(
+        check="repetition",
+        code="duplicate",
+        verdict=VerdictKind.HOLD,
+        text=f"This repeats result {earlier.result_id} in every field, so it is kept and not sent again.",
+    )

@@ -1,0 +1,1 @@
+"""The store: SQL as synchronous functions of a connection, one writer with group commit, and readers."""

@@ -1,0 +1,101 @@
+"""Facts about the store itself: its id (part of every control id), its environment, its counters."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from middleware.errors import StoreError
+from middleware.store.schema import COUNTERS, META
+
+STORE_ID_LENGTH = 6
+_STORE_ID_ALPHABET = string.ascii_uppercase + string.digits
+# MSH-10 holds 20 characters in HL7 2.5.1 (table of chapter 2.15): 6 + 1 + 10 leave room.
+_NUMBER_DIGITS = 10
+_PROBE_KEY = "write_probe"
+# More than the free pages that a commit of small rows could find.
+_PROBE_TEXT = "x" * 65536
+
+_TAKE = (
+    update(COUNTERS)
+    .where(COUNTERS.c.name == bindparam("counter"))
+    .values(value=COUNTERS.c.value + bindparam("count"))
+    .returning(COUNTERS.c.value)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreIdentity:
+    """Which store this is. `created_at` in seconds since 1970 UTC."""
+
+    store_id: str
+    environment: str
+    created_at: float
+
+
+def control_id(store_id: str, number: int) -> str:
+    """The control id (MSH-10) of an outbox number: at most 20 characters, never reused (DESIGN 8.5)."""
+    return f"{store_id}-{number:0{_NUMBER_DIGITS}d}"
+
+
+def new_store_id() -> str:
+    """A random store id: 6 of A-Z and 0-9."""
+    return "".join(secrets.choice(_STORE_ID_ALPHABET) for _ in range(STORE_ID_LENGTH))
+
+
+def identify(conn: Connection, environment: str, now: float) -> StoreIdentity:
+    """The store's identity; given at the first call. Raises StoreError when it belongs to another environment."""
+    found = identity(conn)
+    if found is None:
+        put(conn, "store_id", new_store_id())
+        put(conn, "environment", environment)
+        put(conn, "schema_created_at", repr(now))
+        return identify(conn, environment, now)
+    if found.environment != environment:
+        raise StoreError(
+            f"this store is of a {found.environment} node; the settings say {environment}",
+            what_to_do="Use another data_dir for each environment, or correct node.environment.",
+        )
+    return found
+
+
+def identity(conn: Connection) -> StoreIdentity | None:
+    """The store's identity, or None for a store that no node has used yet."""
+    rows: dict[str, str] = {key: value for key, value in conn.execute(select(META.c.key, META.c.value))}
+    if "store_id" not in rows:
+        return None
+    return StoreIdentity(rows["store_id"], rows["environment"], float(rows["schema_created_at"]))
+
+
+def get(conn: Connection, key: str) -> str | None:
+    """The value under `key`, or None."""
+    return conn.scalar(select(META.c.value).where(META.c.key == key))
+
+
+def put(conn: Connection, key: str, value: str) -> None:
+    """Set the value under `key`."""
+    changed = conn.execute(update(META).where(META.c.key == key).values(value=value)).rowcount
+    if not changed:
+        conn.execute(insert(META).values(key=key, value=value))
+
+
+def take_numbers(conn: Connection, counter: str, count: int) -> int:
+    """Reserve `count` numbers of a counter; answers the first. A rolled back transaction gives them back."""
+    last = conn.scalar(_TAKE, {"counter": counter, "count": count})
+    if last is None:
+        conn.execute(insert(COUNTERS).values(name=counter, value=count))
+        last = count
+    return last - count + 1
+
+
+def write_probe(conn: Connection) -> None:
+    """Write something that needs new pages: the writer's way to learn that the disk has room again."""
+    put(conn, _PROBE_KEY, _PROBE_TEXT)
+
+
+def erase_probe(conn: Connection) -> None:
+    """Remove what `write_probe` wrote."""
+    conn.execute(delete(META).where(META.c.key == _PROBE_KEY))

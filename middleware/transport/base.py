@@ -1,0 +1,85 @@
+"""What a transport is: it opens, keeps and closes one connection at a time and tells its owner.
+
+A transport makes no decisions about bytes: for each connection it asks its owner for a shim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.defer import Deferred
+
+if TYPE_CHECKING:
+    from middleware.transport.shim import Shim
+
+
+class TransportState(StrEnum):
+    """How far the connection to the peer has come."""
+
+    STOPPED = "stopped"
+    LISTENING = "listening"  # the peer may connect, and has not
+    DIALLING = "dialling"
+    WAITING = "waiting"  # the last attempt failed; another follows by itself
+    OPEN = "open"
+
+
+class ConnectionOutcome(StrEnum):
+    """What became of a connection; the label of `labwire_line_connections_total`."""
+
+    ACCEPTED = "accepted"
+    REFUSED_PEER = "refused_peer"  # not among the addresses allowed to connect
+    REFUSED_BUSY = "refused_busy"  # a second connection where the setting says `refuse`
+    REPLACED = "replaced"  # closed because the peer connected once more
+    LOST = "lost"
+    DIAL_FAILED = "dial_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a transport listens, or whom it dials."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class TransportOwner(Protocol):
+    """Gives shims to a transport and hears what becomes of it; called on the reactor's thread."""
+
+    def make_shim(self, peer: str) -> Shim:
+        """A shim with a fresh link for a new connection with `peer`."""
+        ...
+
+    def transport_changed(self, state: TransportState, detail: str) -> None:
+        """The state changed; `detail` is a sentence for people (may be empty)."""
+        ...
+
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
+        """Something became of a connection."""
+        ...
+
+
+class Transport(Protocol):
+    """One connection at a time to one peer, opened again for as long as it is started."""
+
+    @property
+    def state(self) -> TransportState:
+        """How far it is now."""
+        ...
+
+    @property
+    def address(self) -> Address:
+        """Where it listens (the real port, also where 0 was asked for), or whom it dials."""
+        ...
+
+    def start(self) -> None:
+        """Listen or dial. Raises PortTaken when the address cannot be listened on."""
+        ...
+
+    def stop(self) -> Deferred[None]:
+        """Close the connection and stop; fires when all is closed. Stopping twice is harmless."""
+        ...

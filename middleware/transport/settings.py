@@ -1,0 +1,105 @@
+"""The settings of each transport type, as sites write them in a line (DESIGN 8.3)."""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+LOOPBACK = "127.0.0.1"
+
+
+class SecondConnection(StrEnum):
+    """What happens to the connection that is there when the analyzer connects once more."""
+
+    REPLACE = "replace"  # the old one is closed first: it is usually half open, its peer gone
+    REFUSE = "refuse"
+
+
+class _TransportSettings(BaseModel):
+    """What both TCP types share. Keep-alive finds a peer that lost power in about two minutes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keepalive_idle_s: int = Field(
+        default=60,
+        ge=1,
+        le=7200,
+        description="Seconds without traffic before the first TCP keep-alive probe.",
+    )
+    keepalive_interval_s: int = Field(
+        default=15, ge=1, le=600, description="Seconds between TCP keep-alive probes."
+    )
+    keepalive_count: int = Field(
+        default=4, ge=1, le=20, description="Unanswered keep-alive probes that end the connection."
+    )
+    user_timeout_s: int = Field(
+        default=30,
+        ge=1,
+        le=600,
+        description="Seconds that written bytes may stay unacknowledged by the peer's TCP.",
+    )
+
+
+class TcpListenSettings(_TransportSettings):
+    """The analyzer connects to us."""
+
+    type: Literal["tcp_listen"] = Field(description='"tcp_listen": the analyzer connects to us.')
+    host: str = Field(
+        default=LOOPBACK,
+        description="Our address to listen on; 0.0.0.0 listens on every network.",
+    )
+    port: int = Field(
+        ge=0, le=65535, description="TCP port to listen on; 0 lets the system choose (tests)."
+    )
+    peers: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses or networks (10.1.2.0/24) that may connect; empty: all may.",
+    )
+    second_connection: SecondConnection = Field(
+        default=SecondConnection.REPLACE,
+        description="A further connection will `replace` the old one, or we `refuse` it.",
+    )
+
+    @field_validator("peers")
+    @classmethod
+    def _peers_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for peer in value:
+            ipaddress.ip_network(peer, strict=False)
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_an_address(cls, value: str) -> str:
+        if value != "localhost":
+            ipaddress.ip_address(value)
+        return value
+
+
+class TcpConnectSettings(_TransportSettings):
+    """We connect to the analyzer (or to a device server in front of it)."""
+
+    type: Literal["tcp_connect"] = Field(description='"tcp_connect": we connect to the analyzer.')
+    host: str = Field(min_length=1, description="Name or address of the analyzer.")
+    port: int = Field(ge=1, le=65535, description="TCP port of the analyzer.")
+    connect_timeout_s: float = Field(
+        default=5.0, gt=0, le=120, description="Seconds to wait for a connection to come up."
+    )
+    retry_first_s: float = Field(
+        default=1.0, gt=0, le=600, description="Seconds before the first new attempt; then doubled."
+    )
+    retry_longest_s: float = Field(
+        default=60.0, gt=0, le=3600, description="Longest wait between two attempts, in seconds."
+    )
+
+    @model_validator(mode="after")
+    def _retries_are_ordered(self) -> TcpConnectSettings:
+        if self.retry_longest_s < self.retry_first_s:
+            raise ValueError("retry_longest_s must not be shorter than retry_first_s")
+        return self
+
+
+TransportSettings = Annotated[TcpListenSettings | TcpConnectSettings, Field(discriminator="type")]
+"""Any transport's settings, told apart by `type`."""

@@ -1,0 +1,1 @@
+"""Protocols, sans-IO: bytes and times in, events and bytes out. Standard library only."""
