@@ -23,9 +23,19 @@ class WireError(MiddlewareError):
 
 
 class DriverError(MiddlewareError):
-    """A driver could not read a message. The message is kept as unreadable; mend the profile and replay it."""
+    """A driver could not read a message. The message is kept as unreadable; mend the profile and replay it.
+
+    `record` is the 1-based number of the record at fault (0: the whole message), `field` its path, for example `H-5.1`.
+    """
 
     code = "driver-error"
+
+    def __init__(
+        self, message: str, *, what_to_do: str = "", record: int = 0, field: str = ""
+    ) -> None:
+        super().__init__(message, what_to_do=what_to_do)
+        self.record = record
+        self.field = field
 
 
 class StoreError(MiddlewareError):

@@ -8,7 +8,7 @@ name the generation that decided.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class NodeSettings:
     name: str
     environment: Environment
     data_dir: Path
-    database: str | None = None
+    database: str | None = field(default=None, repr=False)  # may hold a password
     time_zone: str = "UTC"
 
     @property

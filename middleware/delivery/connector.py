@@ -41,7 +41,8 @@ class Connector(Protocol):
     async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Outcome]:
         """Deliver in order; return one outcome per message that was tried, in order.
 
-        Fewer outcomes than messages means the rest was not tried (an earlier one was deferred). Never raises for trouble
+        Fewer outcomes than messages means the rest was not tried (an earlier one was deferred).
+        Never raises for trouble
         with the peer: that is a DEFERRED outcome with its code and text.
         """
         ...

@@ -1,7 +1,8 @@
 """What a driver is: pure functions between the bytes of one message and the canonical model.
 
-A driver owns no socket, no clock and no state. The node makes a link with it for each connection, asks it at a glance what
-a message is, and decodes outside any transaction. Drivers are discovered (group `labwire.drivers`), never imported.
+A driver owns no socket, no clock and no state. The node makes a link with it for each connection,
+asks it at a glance what a message is, and decodes outside any transaction. Drivers are discovered
+(group `labwire.drivers`), never imported.
 """
 
 from __future__ import annotations

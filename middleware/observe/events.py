@@ -390,18 +390,17 @@ class SetupTaken:
 
 @dataclass(frozen=True, slots=True)
 class NodeStarted:
-    """The node runs. `store` is "sqlite" or "postgresql"."""
+    """The node runs with the setup `generation`. `store` is "sqlite" or "postgresql"."""
 
     name: str
-    environment: str
     version: str
-    store: str
     generation: int
+    environment: str = ""
+    store: str = "sqlite"
 
     def emit(self) -> None:
-        gauge("labwire_build_info").labels(self.version, platform.python_version(), self.store).set(
-            1
-        )
+        python = platform.python_version()
+        gauge("labwire_build_info").labels(self.version, python, self.store).set(1)
         log.write(
             logging.INFO,
             "node started",
@@ -414,10 +413,10 @@ class NodeStarted:
 
 @dataclass(frozen=True, slots=True)
 class NodeStopped:
-    """The node ended; `reason` is a fixed word (signal, fault …)."""
+    """The node ended; `reason` is a fixed word (stopped, fault …)."""
 
     name: str
-    reason: str
+    reason: str = "stopped"
 
     def emit(self) -> None:
         log.write(logging.INFO, "node stopped", node=self.name, reason=self.reason)

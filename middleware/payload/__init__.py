@@ -1,1 +1,1 @@
-"""Canonical results to outgoing text, pure: HL7 here; used by connectors and emulators."""
+"""Released results as outgoing text: pure functions from rows of the store to bytes."""

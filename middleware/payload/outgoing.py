@@ -23,7 +23,8 @@ class OutgoingSpecimen:
 
 @dataclass(frozen=True, slots=True)
 class RenderContext:
-    """What is not in the rows. `control_id` is MSH-10; `created_at` seconds since 1970 UTC; `processing_id` is P, T or D
+    """What is not in the rows. `control_id` is MSH-10; `created_at` seconds since 1970 UTC;
+    `processing_id` is P, T or D
     by the node's environment; `time_zone` the IANA zone that MSH-7 is written in; `node` the node's name."""
 
     control_id: str

@@ -1,6 +1,7 @@
 """The ordered run of checks. The strictest finding decides; no finding means release, subject to the release mode.
 
-A check is a pure function with a name. Third parties add theirs through the entry-point group `labwire.checks`; every check
+A check is a pure function with a name. Third parties add theirs through the entry-point group
+`labwire.checks`; every check
 runs and every finding is kept (no short-circuit), so that a person sees all reasons at once.
 """
 
@@ -96,5 +97,6 @@ def _not_a_patient(role: SampleRole, rule: str) -> Finding:
         check="identity",
         code="not_a_patient",
         verdict=VerdictKind.REJECT,
-        text=f"This is not a patient's specimen but {role.value}{why}: it is kept here and never sent as a patient's result.",
+        text=f"This is not a patient's specimen but {role.value}{why}: "
+        "it is kept here and never sent as a patient's result.",
     )

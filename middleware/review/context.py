@@ -1,4 +1,6 @@
-"""What checks may know beside the result itself: the line's rules and what the whole message shows. Built once a message."""
+"""What checks may know beside the result itself: the line's rules and what the whole message shows.
+Built once a message.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ class SampleIdRules:
 class ReviewContext:
     """One message as the checks see it.
 
-    `received_at` is seconds since 1970 UTC. `contradicted` names the sample ids to which the message gives contradicting
+    `received_at` is seconds since 1970 UTC. `contradicted` names the sample ids to which the
+    message gives contradicting
     patients, with the words for the technologist. `runs` counts the results of one test and detail on one specimen.
     """
 

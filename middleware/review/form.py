@@ -19,13 +19,11 @@ _STATUS_WORDS = {
     ),
     ResultStatus.UNKNOWN: (
         "unknown_status",
-        "The result's status is one that the driver does not know, so it may not be final. "
-        "Compare it with the analyzer's screen.",
+        "The driver does not know the result's status. Compare it with the analyzer's screen.",
     ),
     ResultStatus.CORRECTED: (
         "corrected_by_analyzer",
-        "The analyzer sent this as a correction of an earlier result; a correction is never released by itself. "
-        "Compare both and decide which is right.",
+        "The analyzer sent this to correct an earlier result. Compare both and decide.",
     ),
     ResultStatus.PENDING: (
         "pending",
@@ -112,9 +110,7 @@ def dilution_is_declared(result: Result, _context: ReviewContext) -> Finding | N
 
 def measured_once(result: Result, context: ReviewContext) -> Finding | None:
     """Of several runs a person chooses the one that is reported (DESIGN 1.1)."""
-    runs = context.runs.get(
-        (result.specimen.sample_id, result.test_code, result.test_detail), 1
-    )
+    runs = context.runs.get((result.specimen.sample_id, result.test_code, result.test_detail), 1)
     if runs == 1 and result.run == 1:
         return None
     count = max(runs, result.run)

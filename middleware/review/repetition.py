@@ -1,4 +1,6 @@
-"""When is a result a repetition, and when a further run (DESIGN 8.6)? The fingerprint, and the judgement over what is stored."""
+"""When is a result a repetition, and when a further run (DESIGN 8.6)? The fingerprint, and the
+judgement over what is stored.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import NamedTuple
 
-from middleware.model import Finding, ReleaseState, Result, VerdictKind
+from middleware.model import Finding, Result, VerdictKind
 
 FINGERPRINT_BYTES = 16
 """128 bits: two of a billion results collide by chance with a probability below 1e-20."""
@@ -21,9 +23,8 @@ class Earlier(NamedTuple):
 
     result_id: int
     journal_id: int
-    release_state: ReleaseState
-    duplicate_of: int | None
-    version: int
+    duplicate_of: int | None = None
+    version: int = 1
 
 
 class Relation(StrEnum):
@@ -31,7 +32,9 @@ class Relation(StrEnum):
 
     NEW = "new"
     DUPLICATE = "duplicate"
-    FURTHER = "further"  # the same test of the same specimen was released before, and this one differs
+    FURTHER = (
+        "further"  # the same test of the same specimen was released before, and this one differs
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,11 @@ def fingerprint(line: str, result: Result) -> bytes:
         *_patient_parts(result),
     ]
     text = _SEPARATOR.join(parts)
-    if text.count(_SEPARATOR) != len(parts) - 1:  # a field holds the separator: say it unambiguously
+    if (
+        text.count(_SEPARATOR) != len(parts) - 1
+    ):  # a field holds the separator: say it unambiguously
         text = repr(parts)
-    return blake2b(
-        text.encode("utf-8", "surrogatepass"), digest_size=FINGERPRINT_BYTES
-    ).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=FINGERPRINT_BYTES).digest()
 
 
 def _patient_parts(result: Result) -> tuple[str, ...]:
@@ -104,9 +107,7 @@ class Occasion:
     previous: Callable[[], tuple[int, bool] | None]
 
 
-def judge(
-    alike: Sequence[Earlier], released: Iterable[Earlier], occasion: Occasion
-) -> Judgement:
+def judge(alike: Sequence[Earlier], released: Iterable[Earlier], occasion: Occasion) -> Judgement:
     """Judge one new result. `alike` have its fingerprint; `released` are of the same specimen, test and detail."""
     for earlier in alike:
         if earlier.duplicate_of is None and _is_repeated(earlier, occasion):
@@ -128,8 +129,8 @@ def further_finding(earlier: Earlier) -> Finding:
         check="repetition",
         code="further_run_after_release",
         verdict=VerdictKind.HOLD,
-        text=f"This test of this specimen was released before (result {earlier.result_id}) and this one differs from it. "
-        "Compare both: release this one to correct the report, or reject it.",
+        text=f"This test of this specimen was released before (result {earlier.result_id}), "
+        "and this one differs. Compare both: release this one to correct the report, or reject it.",
     )
 
 

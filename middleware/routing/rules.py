@@ -11,7 +11,8 @@ CONNECTORS_PER_ROUTE_MAX = 16
 class Route(BaseModel):
     """One `[[route]]` of the settings. Every route that matches adds its connectors; order does not matter.
 
-    An empty `lines` or `tests` matches everything. Without any route in the settings, every result goes to every connector.
+    An empty `lines` or `tests` matches everything. Without any route in the settings, every result
+    goes to every connector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

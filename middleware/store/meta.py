@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from middleware.errors import StoreError
+from middleware.store.rows import execute
 from middleware.store.schema import COUNTERS, META
 
 STORE_ID_LENGTH = 6
@@ -64,7 +65,9 @@ def identify(conn: Connection, environment: str, now: float) -> StoreIdentity:
 
 def identity(conn: Connection) -> StoreIdentity | None:
     """The store's identity, or None for a store that no node has used yet."""
-    rows: dict[str, str] = {key: value for key, value in conn.execute(select(META.c.key, META.c.value))}
+    rows: dict[str, str] = {
+        key: value for key, value in conn.execute(select(META.c.key, META.c.value))
+    }
     if "store_id" not in rows:
         return None
     return StoreIdentity(rows["store_id"], rows["environment"], float(rows["schema_created_at"]))
@@ -84,7 +87,7 @@ def put(conn: Connection, key: str, value: str) -> None:
 
 def take_numbers(conn: Connection, counter: str, count: int) -> int:
     """Reserve `count` numbers of a counter; answers the first. A rolled back transaction gives them back."""
-    last = conn.scalar(_TAKE, {"counter": counter, "count": count})
+    last = execute(conn, _TAKE, {"counter": counter, "count": count}).scalar()
     if last is None:
         conn.execute(insert(COUNTERS).values(name=counter, value=count))
         last = count

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -26,6 +28,8 @@ class Reader:
         self._engine = engine
         self._reactor = reactor
         self._pool = ThreadPool(0, READ_THREADS, name="labwire-reader")
+        # A reader must never keep the process from ending: it has nothing to lose.
+        self._pool.threadFactory = partial(threading.Thread, daemon=True)
         self._own: Connection | None = None
         self._is_running = False
 

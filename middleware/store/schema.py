@@ -90,7 +90,9 @@ JOURNAL = Table(
     Column("text_sha256", LargeBinary, nullable=False),
     Column("quirks", Text, nullable=False, server_default=text("''")),  # comma separated names
     Column("ack_confirmed", Boolean, nullable=False, server_default=text("false")),
-    Column("reason", Text, nullable=False, server_default=text("''")),  # why incomplete or unreadable
+    Column(
+        "reason", Text, nullable=False, server_default=text("''")
+    ),  # why incomplete or unreadable
     Column("reason_record", Integer),
     Column("reason_field", Text),
     Column("analyzer", Text),
@@ -160,7 +162,9 @@ WORK_ORDER_STEPS = Table(
     Column("test_code", Text, nullable=False),
     Column("lis_code", Text),
     Column("line", Text),
-    Column("state", Text, nullable=False),  # pending, sent, in_process, resulted, cancelled, expired
+    Column(
+        "state", Text, nullable=False
+    ),  # pending, sent, in_process, resulted, cancelled, expired
     Column("reportable_result_id", BigInteger),
     Column("sent_at", Float),
     sqlite_autoincrement=True,
@@ -267,7 +271,7 @@ LANES = Table(
 OUTBOX = Table(
     "outbox",
     METADATA,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", _ID, primary_key=True, autoincrement=False),
     Column("connector", Text, nullable=False),
     Column("lane", Integer, nullable=False),
     Column("lane_seq", BigInteger, nullable=False),
@@ -301,8 +305,9 @@ Index(
 OUTBOX_RESULTS = Table(
     "outbox_results",
     METADATA,
-    Column("number", BigInteger, ForeignKey("outbox.number"), primary_key=True),
+    Column("number", _ID, ForeignKey("outbox.number"), primary_key=True),
     Column("result_id", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
 )
 Index("outbox_results_by_result", OUTBOX_RESULTS.c.result_id)
 

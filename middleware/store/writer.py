@@ -8,7 +8,7 @@ single call. Three ways to fail:
   re-runnable functions of a connection, with time passed in;
 - trouble of the store (full disk, failed commit or sync, lost server): roll back, close the connection, fail the whole
   batch with StoreNotWritable. A commit that failed may still have reached the disk; its jobs are told that it did not,
-  and their sender repeats them: at least once, never lost;
+  and who sent them repeats them: at least once, never lost;
 - from then on every job is refused at once, until a commit of the writer's own works again (tried each `probe_s`).
 """
 
@@ -16,64 +16,41 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from middleware import failpoints
 from middleware.errors import StoreError, StoreNotWritable
-from middleware.failpoints import Step
 from middleware.observe.events import CommitDone, StoreFailed
 from middleware.store import meta
+from middleware.store.jobs import NOTHING, STEPS, Job, Topic, WaitingJobs, WriteQueue
 from middleware.store.trouble import is_store_trouble, not_writable
 
+__all__ = ["CARRY_S", "PROBE_S", "Topic", "WriteQueue", "Writer"]
+
 T = TypeVar("T")
-
-CARRY_S = 0.05
-PROBE_S = 1.0
-
-
-class WriteQueue(Enum):
-    """Who goes first inside a commit. The value is how many jobs of the queue one commit takes at most."""
-
-    INTAKE = 256  # an analyzer waits for each of them
-    # A processing job holds up to 32 messages (some 10 ms): more of them in one commit would make the next ACK wait.
-    PROCESS = 2
-    CARRIED = 128  # never a reason to commit for CARRY_S: rides in the next commit
-
-
-class Topic(Enum):
-    """What a commit changed; who is woken after it."""
-
-    JOURNAL = "journal"
-    OUTBOX = "outbox"
-    COMMANDS = "commands"
-    ORDERS = "orders"
-
-
-_NOTHING: frozenset[Topic] = frozenset()
 Callback = Callable[[], None]
 WritableCallback = Callable[[bool, str], None]
 
+CARRY_S = 0.05
+"""How long carried jobs wait for another commit to ride in."""
+PROBE_S = 1.0
+"""How often the writer tries a commit of its own while the store takes none."""
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    work: Callable[[Connection], Any]
-    queue: WriteQueue
-    changes: frozenset[Topic]
-    deferred: Deferred[Any]
-    submitted: float
-    answer: Any = None
-    error: Exception | None = None
-    is_committed: bool = False
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why a transaction came to nothing, and whether the store (rather than a job) is to blame."""
+
+    error: Exception
+    is_trouble: bool
 
 
 class Writer:
@@ -91,15 +68,14 @@ class Writer:
         self._engine = engine
         self._reactor = reactor
         self._commit_delay_s = commit_delay_s
-        self._carry_s = carry_s
         self._probe_s = probe_s
-        self._waiting: dict[WriteQueue, deque[_Job]] = {queue: deque() for queue in WriteQueue}
-        self._ready = threading.Condition(threading.Lock())
-        self._is_stopping = False
-        self._trouble: StoreNotWritable | None = None
+        self._waiting = WaitingJobs(carry_s)
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
-        self._stopped: list[Deferred[None]] = []
+        self._trouble: StoreNotWritable | None = None
+        self._is_stopping = False
+        self._is_stopped = False
+        self._stop_waiters: list[Deferred[None]] = []
         self._subscribers: dict[Topic, list[Callback]] = {topic: [] for topic in Topic}
         self._writable_callbacks: list[WritableCallback] = []
 
@@ -110,6 +86,11 @@ class Writer:
         """False from a failed commit until one works again."""
         return self._trouble is None
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait now."""
+        return len(self._waiting)
+
     def start(self) -> None:
         """Start the thread. The schema must be current (`engine.upgrade`)."""
         if self._thread is not None:
@@ -119,40 +100,33 @@ class Writer:
 
     def stop(self) -> Deferred[None]:
         """Commit what waits, then end the thread; fires when the connection is closed. May be called again."""
-        thread = self._thread
-        if thread is None:
+        self._is_stopping = True
+        self._waiting.close()
+        if self._thread is None or self._is_stopped:
             return succeed(None)
         done: Deferred[None] = Deferred()
-        with self._ready:
-            self._is_stopping = True
-            self._stopped.append(done)
-            self._ready.notify()
-        if not thread.is_alive():
-            self._announce_stopped()
+        self._stop_waiters.append(done)
         return done
 
     def submit(
         self,
         job: Callable[[Connection], T],
         queue: WriteQueue = WriteQueue.INTAKE,
-        changes: frozenset[Topic] = _NOTHING,
+        changes: frozenset[Topic] = NOTHING,
     ) -> Deferred[T]:
         """Run `job` in one of the next commits; fires with its answer after that commit.
 
-        `job` must be re-runnable (it may be rolled back and run again). Fails with the job's own exception, or with
-        StoreNotWritable when nothing was committed, or StoreError after `stop`.
+        `job` must be re-runnable: it may be rolled back and run again. Fails with the job's own exception, with
+        StoreNotWritable when nothing was committed, or with StoreError after `stop`.
         """
         if self._is_stopping:
             return fail(StoreError("the writer has stopped"))
-        entry = _Job(job, queue, changes, Deferred(), time.monotonic())
-        with self._ready:
-            trouble = self._trouble
-            if trouble is None:
-                self._waiting[queue].append(entry)
-                self._ready.notify()
+        trouble = self._trouble
         if trouble is not None:
             return fail(StoreNotWritable(str(trouble), what_to_do=trouble.what_to_do))
-        return entry.deferred
+        done: Deferred[T] = Deferred()
+        self._waiting.put(Job(job, queue, changes, done))
+        return done
 
     def subscribe(self, topic: Topic, callback: Callback) -> None:
         """Call `callback` on the reactor after each commit that changed `topic`. It must not raise."""
@@ -162,153 +136,100 @@ class Writer:
         """Call `callback(is_writable, reason)` on the reactor when the store stops and starts taking commits."""
         self._writable_callbacks.append(callback)
 
-    def waiting(self) -> int:
-        """How many jobs wait (for status pages)."""
-        return sum(len(jobs) for jobs in self._waiting.values())
-
     # --- the thread ---
 
     def _run(self) -> None:
         while True:
             if self._trouble is not None:
-                if not self._wait_to_probe():
+                if self._waiting.wait_for_close(self._probe_s):
                     break
                 self._probe()
                 continue
-            batch = self._take()
+            batch = self._waiting.take()
             if not batch:
                 break
             self._commit(batch)
         self._close()
         self._reactor.callFromThread(self._announce_stopped)
 
-    def _take(self) -> list[_Job]:
-        """Wait for work; empty means: stopping and nothing left."""
-        with self._ready:
-            while True:
-                patience = self._patience()
-                if patience == 0:
-                    return self._pick()
-                if self._is_stopping:
-                    return self._pick()
-                self._ready.wait(patience)
-
-    def _patience(self) -> float | None:
-        """Seconds until something must be committed: 0 now, None only when something new arrives."""
-        if self._waiting[WriteQueue.INTAKE] or self._waiting[WriteQueue.PROCESS]:
-            return 0
-        carried = self._waiting[WriteQueue.CARRIED]
-        if not carried:
-            return None
-        return max(0.0, carried[0].submitted + self._carry_s - time.monotonic())
-
-    def _pick(self) -> list[_Job]:
-        batch: list[_Job] = []
-        for queue, jobs in self._waiting.items():
-            for _ in range(min(len(jobs), queue.value)):
-                batch.append(jobs.popleft())
-        return batch
-
-    def _commit(self, batch: Sequence[_Job]) -> None:
-        """One transaction for the batch; one by one when a job of it fails."""
+    def _commit(self, batch: list[Job]) -> None:
+        """Commit the batch, one by one when a job of it fails, and announce what became of it."""
         started = time.monotonic()
-        error = self._attempt(batch)
-        if error is not None and not is_store_trouble(error):
-            error = None
-            for job in batch:
-                own = self._attempt([job])
-                if own is None:
-                    continue
-                if is_store_trouble(own):
-                    error = own
-                    break
-                job.error = own
+        failed = self._attempt(batch)
+        if failed is not None and not failed.is_trouble:
+            failed = self._attempt_each(batch)
         trouble: StoreNotWritable | None = None
-        if error is not None:
-            trouble = self._fall(batch, error)
+        if failed is not None:
+            trouble = self._trouble = not_writable(failed.error)
+            batch.extend(self._waiting.take_all())
+            for job in batch:
+                if not job.is_committed and job.error is None:
+                    job.error = trouble
         seconds = time.monotonic() - started
         self._reactor.callFromThread(self._announce, batch, seconds, trouble)
 
-    def _attempt(self, batch: Sequence[_Job]) -> Exception | None:
-        """Run and commit `batch` in one transaction. Answers the error after a complete roll back, or None."""
-        before, after = _steps_of(batch)
+    def _attempt_each(self, batch: Sequence[Job]) -> _Failed | None:
+        """One transaction for each job; a job's own fault stays with it, trouble of the store ends the round."""
+        for job in batch:
+            failed = self._attempt([job])
+            if failed is None:
+                continue
+            if failed.is_trouble:
+                return failed
+            job.error = failed.error
+        return None
+
+    def _attempt(self, batch: Sequence[Job]) -> _Failed | None:
+        """Run and commit `batch` in one transaction. None: committed; otherwise nothing of it stands."""
+        steps = [pair for queue, pair in STEPS.items() if any(job.queue is queue for job in batch)]
         try:
-            connection = self._open()
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            connection = self._connection
             transaction = connection.begin()
-        except Exception as error:  # noqa: BLE001 - decided by the caller
+        except Exception as error:  # noqa: BLE001 - no transaction, whatever the reason: the store's trouble
             self._close()
-            return _as_trouble(error)
+            return _Failed(error, is_trouble=True)
         try:
             for job in batch:
                 job.answer = job.work(connection)
-        except Exception as error:  # noqa: BLE001 - a job's own error belongs to its Deferred
+        except Exception as error:  # noqa: BLE001 - a job's own error goes to its Deferred
             return self._roll_back(error)
-        for step in before:
-            failpoints.hit(step)
+        for before, _ in steps:
+            failpoints.hit(before)
         try:
             if self._commit_delay_s:
                 time.sleep(self._commit_delay_s)
             transaction.commit()
         except Exception as error:  # noqa: BLE001 - whatever broke the commit, nothing may be acknowledged
             self._close()
-            return _as_trouble(error)
-        for step in after:
-            failpoints.hit(step)
+            return _Failed(error, is_trouble=True)
+        for _, after in steps:
+            failpoints.hit(after)
         for job in batch:
             job.is_committed = True
         return None
 
-    def _roll_back(self, error: Exception) -> Exception:
-        """Undo the transaction; a connection that cannot even do that is closed."""
-        connection = self._connection
-        if connection is None or is_store_trouble(error):
+    def _roll_back(self, error: Exception) -> _Failed:
+        """Undo the transaction. After trouble of the store, or when undoing fails, the connection is closed."""
+        if self._connection is None or is_store_trouble(error):
             self._close()
-            return error
+            return _Failed(error, is_trouble=True)
         try:
-            connection.rollback()
-        except DBAPIError as worse:
+            self._connection.rollback()
+        except SQLAlchemyError as worse:
             self._close()
-            return _as_trouble(worse)
-        return error
-
-    def _fall(self, batch: Sequence[_Job], error: Exception) -> StoreNotWritable:
-        """The store does not take commits: everything not committed fails, also what waits."""
-        self._close()
-        trouble = not_writable(error)
-        with self._ready:
-            self._trouble = trouble
-            waiting = [job for jobs in self._waiting.values() for job in jobs]
-            for jobs in self._waiting.values():
-                jobs.clear()
-        for job in batch:
-            if not job.is_committed and job.error is None:
-                job.error = trouble
-        if waiting:
-            self._reactor.callFromThread(_fail_all, waiting, trouble)
-        return trouble
-
-    def _wait_to_probe(self) -> bool:
-        """Wait for the next try; False when stopping."""
-        with self._ready:
-            if not self._is_stopping:
-                self._ready.wait(self._probe_s)
-            return not self._is_stopping
+            return _Failed(worse, is_trouble=True)
+        return _Failed(error, is_trouble=False)
 
     def _probe(self) -> None:
         """Commit something that needs new pages; the store is writable again when that works."""
         for work in (meta.write_probe, meta.erase_probe):
-            job = _Job(work, WriteQueue.CARRIED, _NOTHING, Deferred(), 0.0)
-            if self._attempt([job]) is not None:
+            if self._attempt([Job(work, WriteQueue.CARRIED)]) is not None:
                 self._close()
                 return
-        with self._ready:
-            self._trouble = None
+        self._trouble = None
         self._reactor.callFromThread(self._announce_writable, True, "")
-
-    def _open(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        return self._connection
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -317,74 +238,47 @@ class Writer:
         try:
             connection.invalidate()
             connection.close()
-        except DBAPIError as error:
-            text = str(not_writable(error))
-            self._reactor.callFromThread(StoreFailed("close", text).emit)
+        except SQLAlchemyError as error:
+            # It is given up either way: the next transaction opens a new one.
+            self._reactor.callFromThread(StoreFailed("close", str(not_writable(error))).emit)
 
     # --- back on the reactor ---
 
     def _announce(
-        self, batch: Sequence[_Job], seconds: float, trouble: StoreNotWritable | None
+        self, batch: Sequence[Job], seconds: float, trouble: StoreNotWritable | None
     ) -> None:
-        changed: set[Topic] = set()
-        for job in batch:
-            if job.error is None:
-                changed |= job.changes
-                job.deferred.callback(job.answer)
-            else:
-                job.deferred.errback(_failure_of(job.error))
+        """Tell first who listens for trouble, then every sender in order, then who is woken by changes."""
         if trouble is None:
             CommitDone(seconds).emit()
         else:
             StoreFailed("commit", str(trouble)).emit()
             self._announce_writable(False, str(trouble))
+        changed: set[Topic] = set()
+        for job in batch:
+            if job.error is None:
+                changed |= job.changes
+            _tell(job)
         for topic in Topic:
             if topic in changed:
                 for callback in self._subscribers[topic]:
                     callback()
 
-    def _announce_writable(self, is_writable: bool, reason: str) -> None:  # noqa: FBT001
+    def _announce_writable(self, is_writable: bool, reason: str) -> None:
         for callback in self._writable_callbacks:
             callback(is_writable, reason)
 
     def _announce_stopped(self) -> None:
-        waiting, self._stopped = self._stopped, []
+        self._is_stopped = True
+        waiting, self._stop_waiters = self._stop_waiters, []
         for done in waiting:
             done.callback(None)
 
 
-def _steps_of(batch: Sequence[_Job]) -> tuple[list[Step], list[Step]]:
-    """The steps that a commit of this batch passes."""
-    queues = {job.queue for job in batch}
-    before: list[Step] = []
-    after: list[Step] = []
-    if WriteQueue.INTAKE in queues:
-        before.append(Step.BEFORE_COMMIT)
-        after.append(Step.AFTER_COMMIT)
-    if WriteQueue.PROCESS in queues:
-        before.append(Step.BEFORE_PROCESS_COMMIT)
-        after.append(Step.AFTER_PROCESS_COMMIT)
-    return before, after
-
-
-def _as_trouble(error: Exception) -> Exception:
-    """An error of BEGIN, COMMIT or connect is always the store's, whatever its code."""
-    if is_store_trouble(error):
-        return error
-    return _StoreBroke("", None, error)
-
-
-class _StoreBroke(DBAPIError):
-    """Wraps an error that has no known code but befell the transaction itself."""
-
-    def __init__(self, statement: str, params: Any, orig: BaseException) -> None:
-        super().__init__(statement, params, orig, connection_invalidated=True)
-
-
-def _failure_of(error: Exception) -> Failure:
-    return Failure(error)
-
-
-def _fail_all(jobs: Sequence[_Job], trouble: StoreNotWritable) -> None:
-    for job in jobs:
-        job.deferred.errback(Failure(trouble))
+def _tell(job: Job) -> None:
+    """Fire the Deferred of a job with its answer or its error."""
+    if job.sender is None:
+        return
+    if job.error is None:
+        job.sender.callback(job.answer)
+    else:
+        job.sender.errback(Failure(job.error))  # type: ignore[no-untyped-call]

@@ -179,16 +179,20 @@ class Shim(protocol.Protocol):
         if not self.is_open:
             return
         self._flush()
-        should_read = not (self._is_blocked or self.link.is_awaiting_commit)
-        if should_read != self._is_reading:
-            self._is_reading = should_read
-            if should_read:
-                self.transport.resumeProducing()
-            else:
-                self.transport.pauseProducing()
+        self._read_or_rest()
         deadline = self.link.next_deadline()
         if deadline is not None and (self._timer is None or deadline < self._timer_at):
             self._arm(deadline)
+
+    def _read_or_rest(self) -> None:
+        should_read = not (self._is_blocked or self.link.is_awaiting_commit)
+        if should_read == self._is_reading:
+            return
+        self._is_reading = should_read
+        if should_read:
+            self.transport.resumeProducing()
+        else:
+            self.transport.pauseProducing()
 
     def _flush(self) -> None:
         data = self.link.bytes_to_send()
@@ -209,6 +213,7 @@ class Shim(protocol.Protocol):
         self._is_blocked = True
         self.transport.write(rest)
         self.transport.registerProducer(_Drain(self.transport, self._drained), False)
+        self._read_or_rest()
 
     def _drained(self) -> None:
         self._is_blocked = False
@@ -235,7 +240,7 @@ class Shim(protocol.Protocol):
 
     def _fail(self, error: Exception) -> None:
         self._owner.link_failed(self, error)
-        self.abort("the link failed")
+        self.abort(f"the link failed: {type(error).__name__}")
 
     def _end(self, reason: str) -> None:
         if not self.is_open:

@@ -58,6 +58,7 @@ _READABLE: dict[int, str] = {
 def readable(data: bytes) -> str:
     """Wire bytes for people: `<STX>1H|\\^&<CR><ETX>A3<CR><LF>`.
 
-    Bytes above 9F are shown as their ISO 8859-1 letter: this rendering is for looking, never for reading values from.
+    Bytes above 9F are shown as their ISO 8859-1 letter: this rendering is for looking, never for
+    reading values from.
     """
     return data.decode("latin-1").translate(_READABLE)

@@ -14,8 +14,8 @@ class LocalProtocolError(WireError):
 class RemoteProtocolError(WireError):
     """The peer sent something that the standard does not allow.
 
-    `reason` is a stable short code, `clause` the document and clause, `offset` the position in the bytes or text (0-based,
-    -1 when it has none), `reply` the bytes to answer with (may be empty).
+    `reason` is a stable short code, `clause` the document and clause, `offset` the position in the bytes or text
+    (0-based, -1 when it has none), `reply` the bytes to answer with (may be empty).
     """
 
     code = "remote-protocol-error"

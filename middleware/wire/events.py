@@ -19,8 +19,8 @@ class SessionClosed:
 class MessageReceived:
     """A complete message waits for our acknowledgement: answer with `commit(token)` or `refuse(token)`.
 
-    `text` is the reassembled message (LIS2 records ended by CR; HL7 segments), never decoded. `wire` is every byte as it
-    came since the previous message ended, refused frames included. `quirks` names the tolerances that it needed.
+    `text` is the reassembled message (LIS2 records ended by CR; HL7 segments), never decoded. `wire` is every byte as
+    it came since the previous message ended, refused frames included. `quirks` names the tolerances that it needed.
     """
 
     token: int
@@ -34,7 +34,7 @@ class MessageAbandoned:
     """A message ended before its terminator. Its frames may have been acknowledged, so it is kept for a person.
 
     `reason` is one of: `terminator_missing` (session ended without L), `header_repeated` (a new H before L),
-    `session_restarted` (ENQ inside a session), `receive_timeout`, `connection_lost`.
+    `session_restarted` (ENQ inside a session), `receive_timeout`, `connection_lost`, `message_too_long`.
     """
 
     text: bytes

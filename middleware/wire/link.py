@@ -1,7 +1,7 @@
 """The interface that every link shares: bytes and times in, events and bytes out. Sans-IO.
 
-Rules. A link never reads a clock: `now` (monotonic seconds) is an argument. Each call that may change state returns the
-events it caused, in order. After each call the owner writes `bytes_to_send()`, pauses its transport while
+Rules. A link never reads a clock: `now` (monotonic seconds) is an argument. Each call that may change state returns
+the events it caused, in order. After each call the owner writes `bytes_to_send()`, pauses its transport while
 `is_awaiting_commit`, and re-arms one timer from `next_deadline()`. Bytes received while a commit is awaited are buffered
 (bounded) and looked at only after `commit` or `refuse`.
 """

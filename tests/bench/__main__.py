@@ -57,14 +57,19 @@ def _report(sink: subprocess.Popen[str], prefix: str) -> dict[str, Any]:
 def one_round(connections: int, sessions: int, run: str, in_flight: int) -> Round:
     """A fresh node with one line for each connection, its load and its LIS."""
     sink = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.sink"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.bench.sink"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert sink.stdout is not None
     lis_port = int(sink.stdout.readline())
     with tempfile.TemporaryDirectory(prefix="labwire-bench-") as folder:
         ports = [free_port() for _ in range(connections)]
         lines = [(f"line-{n}", "generic_astm", port) for n, port in enumerate(ports)]
-        node = NodeProcess(Path(folder), lines, lis_port, connector_extra=f"in_flight = {in_flight}").start()
+        node = NodeProcess(
+            Path(folder), lines, lis_port, connector_extra=f"in_flight = {in_flight}"
+        ).start()
         assert node.process is not None
         try:
             return _measure(node.process.pid, sink, ports, connections, sessions, run)
@@ -75,7 +80,12 @@ def one_round(connections: int, sessions: int, run: str, in_flight: int) -> Roun
 
 
 def _measure(
-    pid: int, sink: subprocess.Popen[str], ports: list[int], connections: int, sessions: int, run: str
+    pid: int,
+    sink: subprocess.Popen[str],
+    ports: list[int],
+    connections: int,
+    sessions: int,
+    run: str,
 ) -> Round:
     time.sleep(0.3)
     cpu = _cpu_s(pid)
@@ -111,10 +121,16 @@ def _share(values: list[float], share: float) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", default="1,8,64", help="numbers of connections (and lines)")
-    parser.add_argument("--sessions", type=int, default=400, help="sessions for each connection at 8")
+    parser.add_argument(
+        "--connections", default="1,8,64", help="numbers of connections (and lines)"
+    )
+    parser.add_argument(
+        "--sessions", type=int, default=400, help="sessions for each connection at 8"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--in-flight", type=int, default=1, help="unacknowledged messages allowed on the LIS's side")
+    parser.add_argument(
+        "--in-flight", type=int, default=1, help="unacknowledged messages allowed on the LIS's side"
+    )
     parser.add_argument("--no-peer", action="store_true", help="leave the named peer out")
     a = parser.parse_args()
     wanted = [int(one) for one in a.connections.split(",")]
@@ -126,8 +142,10 @@ def main() -> int:
             rounds[n].append(one_round(n, sessions, f"R{turn}", a.in_flight))
             if not a.no_peer:
                 peers[n].append(peer.measure(n, max(20, 2000 // n)))
-    print("Analyzer (LIS01-A2, 12 results a session) -> node -> LIS (MLLP); durable, delivered, acknowledged by the LIS.")
-    print("Peer: MLLP server of the hl7 package (parses and acknowledges, stores nothing), messages/s.\n")
+    print("Analyzer (LIS01-A2, 12 results a session) -> node -> LIS (MLLP): durable, acknowledged.")
+    print(
+        "Peer: MLLP server of the hl7 package (parses and acknowledges, stores nothing), messages/s.\n"
+    )
     print("| lines | sessions/s end to end | session p50 / p99 ms | last frame to LIS p50 / p99 ms | CPU ms a session "
           "| RSS MiB | lost | duplicated | failed | peer messages/s | ratio |")  # fmt: skip
     print("| ---: " * 11 + "|")
@@ -142,7 +160,9 @@ def _print_row(n: int, got: list[Round], peers: list[float]) -> int:
     arrival = sorted(one for each in got for one in each.arrival_ms)
     rates = [each.sessions_a_second for each in got]
     ratio = f"{statistics.median(rates) / statistics.median(peers):.2f}" if peers else "-"
-    lost, twice, bad = (sum(getattr(each, name) for each in got) for name in ("lost", "duplicated", "bad"))
+    lost, twice, bad = (
+        sum(getattr(each, name) for each in got) for name in ("lost", "duplicated", "bad")
+    )
     print(
         f"| {n} | {_spread(rates)} | {_share(session, 0.5):.1f} / {_share(session, 0.99):.1f} "
         f"| {_share(arrival, 0.5):.1f} / {_share(arrival, 0.99):.1f} | {_spread([e.cpu_ms for e in got], 2)} "

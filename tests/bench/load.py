@@ -31,7 +31,9 @@ class Template:
 class BenchAnalyzer(asyncio.Protocol):
     """One connection; sends `sessions` sessions, then reports that it is done."""
 
-    def __init__(self, name: str, sessions: int, template: Template, done: asyncio.Future[None]) -> None:
+    def __init__(
+        self, name: str, sessions: int, template: Template, done: asyncio.Future[None]
+    ) -> None:
         self.name = name
         self.sessions = sessions
         self.template = template
@@ -81,7 +83,9 @@ class BenchAnalyzer(asyncio.Protocol):
         self.position += 1
 
 
-async def run(ports: list[int], connections: int, sessions: int, tests: int, run_name: str) -> dict[str, object]:
+async def run(
+    ports: list[int], connections: int, sessions: int, tests: int, run_name: str
+) -> dict[str, object]:
     """Drive the load; connection n goes to port n mod the number of ports."""
     loop = asyncio.get_running_loop()
     template = Template(tests)

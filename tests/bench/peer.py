@@ -1,4 +1,4 @@
-"""The named peer: the MLLP server of the `hl7` package, which parses and acknowledges and stores nothing; and its load."""
+"""The named peer: the MLLP server of the `hl7` package (parses and acknowledges, stores nothing), and its load."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ async def _load(port: int, connections: int, count: int) -> float:
     begun = time.monotonic()
     for n in range(connections):
         done: asyncio.Future[None] = loop.create_future()
-        await loop.create_connection(lambda n=n, done=done: Sender(n * count, count, done), "127.0.0.1", port)
+        await loop.create_connection(
+            lambda n=n, done=done: Sender(n * count, count, done), "127.0.0.1", port
+        )
         waiting.append(done)
     await asyncio.gather(*waiting)
     return connections * count / (time.monotonic() - begun)

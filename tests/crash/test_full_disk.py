@@ -14,7 +14,15 @@ import pytest
 
 from tests.kit.node_process import NodeProcess, free_port
 from tests.kit.oracle_of_promises import broken_promises
-from tests.kit.plain_analyzer import ACK, ENQ, NAK, PlainAnalyzer, SendingAnalyzer, frames, result_records
+from tests.kit.plain_analyzer import (
+    ACK,
+    ENQ,
+    NAK,
+    PlainAnalyzer,
+    SendingAnalyzer,
+    frames,
+    result_records,
+)
 from tests.kit.plain_lis import PlainLis
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
@@ -25,7 +33,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A tmpfs of 4 MiB, or skip by name where mounting is not allowed."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)],
+        check=False,
+        capture_output=True,
+    )
     if mounted.returncode:
         pytest.skip("a small tmpfs cannot be mounted here")
     yield disk
@@ -44,17 +56,23 @@ def _fill(disk: Path) -> None:
 
 def _ready(node: NodeProcess) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{node.monitor_port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{node.monitor_port}/readyz", timeout=5
+        ) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
-def test_a_full_disk_refuses_messages_and_they_arrive_once_space_is_back(small_disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_refuses_messages_and_they_arrive_once_space_is_back(
+    small_disk: Path, tmp_path: Path
+) -> None:
     """R4: never an ACK without a commit; the status says what is wrong and what to do; it resumes by itself."""
     lis = PlainLis().start()
     port = free_port()
-    node = NodeProcess(tmp_path, [("line-0", "generic_astm", port)], lis.port, data_dir=str(small_disk)).start()
+    node = NodeProcess(
+        tmp_path, [("line-0", "generic_astm", port)], lis.port, data_dir=str(small_disk)
+    ).start()
     analyzer = SendingAnalyzer(port, prefix="F", limit=40)
     try:
         _fill(small_disk)
@@ -79,11 +97,15 @@ def test_a_full_disk_refuses_messages_and_they_arrive_once_space_is_back(small_d
         lis.stop()
 
 
-def test_while_the_store_cannot_commit_no_enquiry_is_granted(small_disk: Path, tmp_path: Path) -> None:
+def test_while_the_store_cannot_commit_no_enquiry_is_granted(
+    small_disk: Path, tmp_path: Path
+) -> None:
     """A line that cannot keep results says so at the door (NAK to ENQ), so the analyzer keeps them."""
     lis = PlainLis().start()
     port = free_port()
-    node = NodeProcess(tmp_path, [("line-0", "generic_astm", port)], lis.port, data_dir=str(small_disk)).start()
+    node = NodeProcess(
+        tmp_path, [("line-0", "generic_astm", port)], lis.port, data_dir=str(small_disk)
+    ).start()
     try:
         _fill(small_disk)
         analyzer = PlainAnalyzer(port, reply_timeout_s=20)

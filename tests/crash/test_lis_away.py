@@ -23,11 +23,15 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(900)]
 
 def _rss_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+    return next(
+        int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS")
+    )
 
 
 def _payload(control_id: str, sample_id: str) -> bytes:
-    observations = "".join(f"OBX|{n}|NM|T{n:02d}^^99LAB||{n}.5|mmol/L|1-9|N|||F\r" for n in range(1, 13))
+    observations = "".join(
+        f"OBX|{n}|NM|T{n:02d}^^99LAB||{n}.5|mmol/L|1-9|N|||F\r" for n in range(1, 13)
+    )
     return (
         f"MSH|^~\\&|LABWIRE||LIS||20260314092600||ORU^R01^ORU_R01|{control_id}|T|2.5.1\r"
         f"OBR|1|{sample_id}|{sample_id}|T01^^99LAB\r{observations}SPM|1|{sample_id}||SER\r"
@@ -42,13 +46,13 @@ def _fill(data_dir: Path, count: int) -> Sequence[str]:
     samples: list[str] = []
     for start in range(0, count, BATCH):
         with engine.begin() as conn:
-            store_id = meta.store_id(conn)
+            store_id = meta.identify(conn, "test", 1.0).store_id
             number = outbox.allocate_numbers(conn, BATCH)
             seq = outbox.allocate_lane(conn, "lis", 0, BATCH)
             rows = []
             for n in range(BATCH):
                 sample_id = f"W{start + n:07d}"
-                control_id = outbox.control_id(store_id, number + n)
+                control_id = meta.control_id(store_id, number + n)
                 samples.append(sample_id)
                 rows.append({
                     "number": number + n, "connector": "lis", "lane": 0, "lane_seq": seq + n,
@@ -61,18 +65,24 @@ def _fill(data_dir: Path, count: int) -> Sequence[str]:
     return samples
 
 
-def test_a_hundred_thousand_waiting_messages_cost_no_memory_and_arrive_in_order(tmp_path: Path) -> None:
+def test_a_hundred_thousand_waiting_messages_cost_no_memory_and_arrive_in_order(
+    tmp_path: Path,
+) -> None:
     """R5, R13: the backlog is rows, not memory; the lane drains it in the order it was queued."""
     lis = PlainLis()
     lis.start()
     lis.stop()  # a port where nobody listens
-    empty = NodeProcess(tmp_path, [("line-0", "generic_astm", free_port())], lis.port, data_dir="empty").start()
+    empty = NodeProcess(
+        tmp_path, [("line-0", "generic_astm", free_port())], lis.port, data_dir="empty"
+    ).start()
     assert empty.process is not None
     time.sleep(2)
     empty_mib = _rss_mib(empty.process.pid)
     empty.stop()
     samples = _fill(tmp_path / "full", QUEUED)
-    node = NodeProcess(tmp_path, [("line-0", "generic_astm", free_port())], lis.port, data_dir="full")
+    node = NodeProcess(
+        tmp_path, [("line-0", "generic_astm", free_port())], lis.port, data_dir="full"
+    )
     node.write_settings()
     node.start()
     assert node.process is not None
@@ -80,7 +90,9 @@ def test_a_hundred_thousand_waiting_messages_cost_no_memory_and_arrive_in_order(
     away_mib = _rss_mib(node.process.pid)
     began = time.monotonic()
     lis.start()
-    assert lis.wait_for(lambda got: len(got) == QUEUED, timeout_s=600), f"{len(lis.arrivals)} arrived"
+    assert lis.wait_for(lambda got: len(got) == QUEUED, timeout_s=600), (
+        f"{len(lis.arrivals)} arrived"
+    )
     took = time.monotonic() - began
     drained_mib = _rss_mib(node.process.pid)
     node.stop()

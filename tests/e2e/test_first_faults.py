@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.kit.node_process import NodeProcess, free_port
-from tests.kit.plain_analyzer import ACK, ENQ, EOT, NAK, PlainAnalyzer, frame, frames, result_records
+from tests.kit.plain_analyzer import (
+    ACK,
+    ENQ,
+    EOT,
+    NAK,
+    PlainAnalyzer,
+    frame,
+    frames,
+    result_records,
+)
 from tests.kit.plain_lis import Arrival, PlainLis
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -21,7 +30,9 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.lis = PlainLis().start()
         self.port = free_port()
-        self.node = NodeProcess(folder, [("line-0", "generic_astm", self.port)], self.lis.port).start()
+        self.node = NodeProcess(
+            folder, [("line-0", "generic_astm", self.port)], self.lis.port
+        ).start()
         self.count = 0
 
     def analyzer(self) -> PlainAnalyzer:
@@ -81,7 +92,9 @@ def test_frames_and_end_of_session_in_one_read_lose_nothing(bench: Bench) -> Non
     """A whole session in one write, and the next session behind it."""
     first, second = bench.next_id(), bench.next_id()
     analyzer = bench.analyzer()
-    session = [ENQ + b"".join(frames(result_records(one, tests=3))) + EOT for one in (first, second)]
+    session = [
+        ENQ + b"".join(frames(result_records(one, tests=3))) + EOT for one in (first, second)
+    ]
     analyzer.write(b"".join(session))
     replies = b"".join(analyzer.read_reply() for _ in range(2 * (1 + 7)))
     assert replies == ACK * 16
@@ -95,7 +108,10 @@ def test_a_corrupted_intermediate_frame_is_refused_and_its_good_copy_counts(benc
     records = result_records(sample_id, tests=1)
     analyzer = bench.analyzer()
     _expect(analyzer, ENQ, ACK)
-    made = [frame(n, record + b"\r", last=n == len(records)) for n, record in enumerate(records, start=1)]
+    made = [
+        frame(n, record + b"\r", last=n == len(records))
+        for n, record in enumerate(records, start=1)
+    ]
     for one in made:
         if b"R|1|" in one:
             value = one.split(b"|")[3]

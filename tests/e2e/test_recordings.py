@@ -83,7 +83,9 @@ WAYS = ("step by step", "each frame cut in two", "all joined")
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_recording_is_kept_and_its_results_delivered_or_held_with_a_reason(way: str, tmp_path: Path) -> None:
+def test_every_recording_is_kept_and_its_results_delivered_or_held_with_a_reason(
+    way: str, tmp_path: Path
+) -> None:
     """Real input: nothing valid is lost, nothing broken is believed, every held result says why."""
     played = recordings("astm")
     drivers = sorted({EXPECTED[one.name].driver for one in played})
@@ -94,7 +96,8 @@ def test_every_recording_is_kept_and_its_results_delivered_or_held_with_a_reason
     node = NodeProcess(tmp_path, lines, lis.port).start()
     try:
         rows = [
-            _row(node, names[EXPECTED[one.name].driver], ports[EXPECTED[one.name].driver], one, way) for one in played
+            _row(node, names[EXPECTED[one.name].driver], ports[EXPECTED[one.name].driver], one, way)
+            for one in played
         ]
         wanted = sum(EXPECTED[one.name].delivered for one in played)
         lis.wait_for(lambda got: sum(len(a.observations()) for a in got) >= wanted, 20)
@@ -102,21 +105,31 @@ def test_every_recording_is_kept_and_its_results_delivered_or_held_with_a_reason
     finally:
         node.stop()
         lis.stop()
-    print(f"\n{way}\n| file | driver | messages | results | quirks | outcome |\n| --- | --- | --- | --- | --- | --- |")
+    print(
+        f"\n{way}\n| file | driver | messages | results | quirks | outcome |\n| --- | --- | --- | --- | --- | --- |"
+    )
     print("\n".join(text for text, _ in rows))
     wrong = [trouble for _, trouble in rows if trouble]
     assert not wrong, "\n".join(wrong)
     assert arrived == wanted, f"{arrived} results reached the LIS, expected {wanted}"
 
 
-def _row(node: NodeProcess, line: str, port: int, recording: Recording, way: str) -> tuple[str, str]:
+def _row(
+    node: NodeProcess, line: str, port: int, recording: Recording, way: str
+) -> tuple[str, str]:
     """Play one file; returns its row of the table and what is wrong with it (empty: nothing)."""
-    newest = max((int(str(one["id"])) for one in node.listing("messages", "list", "--line", line)), default=0)
+    newest = max(
+        (int(str(one["id"])) for one in node.listing("messages", "list", "--line", line)), default=0
+    )
     analyzer = PlainAnalyzer(port, reply_timeout_s=20)
     analyzer.connect()
     try:
         joined = way == "all joined"
-        replies = _play_joined(analyzer, recording) if joined else _play_step_by_step(analyzer, recording, "cut" in way)
+        replies = (
+            _play_joined(analyzer, recording)
+            if joined
+            else _play_step_by_step(analyzer, recording, "cut" in way)
+        )
     except NoReply as error:
         replies = Counter({f"no reply ({error})": 1})
     analyzer.close()
@@ -124,7 +137,9 @@ def _row(node: NodeProcess, line: str, port: int, recording: Recording, way: str
     results = [
         result
         for message in messages
-        for result in node.listing("results", "list", "--message", str(message["id"]), "--limit", "1000")
+        for result in node.listing(
+            "results", "list", "--message", str(message["id"]), "--limit", "1000"
+        )
     ]
     return _judge(recording, Outcome(replies, messages, results))
 
@@ -133,7 +148,11 @@ def _settled_messages(node: NodeProcess, line: str, after: int) -> list[dict[str
     """The messages of the line that came since, once none of them waits for processing any more."""
     until = time.monotonic() + 15
     while True:
-        new = [one for one in node.listing("messages", "list", "--line", line) if int(one["id"]) > after]
+        new = [
+            one
+            for one in node.listing("messages", "list", "--line", line)
+            if int(one["id"]) > after
+        ]
         if all(one["state"] != "received" for one in new) or time.monotonic() > until:
             return new
         time.sleep(0.05)
@@ -152,14 +171,24 @@ def _judge(recording: Recording, outcome: Outcome) -> tuple[str, str]:
     got = (len(complete), states["released"], states["held"], states["not_for_lis"])
     want = (expected.messages, expected.delivered, expected.held, expected.not_for_lis)
     if got != want:
-        return text, f"{recording.name}: (messages, delivered, held, not for LIS) {got}, expected {want}"
+        return (
+            text,
+            f"{recording.name}: (messages, delivered, held, not for LIS) {got}, expected {want}",
+        )
     if bool(outcome.replies["NAK"]) != bool(expected.refused_frames):
-        return text, f"{recording.name}: replies {dict(outcome.replies)}, expected refused: {expected.refused_frames}"
+        return (
+            text,
+            f"{recording.name}: replies {dict(outcome.replies)}, expected refused: {expected.refused_frames}",
+        )
     return text, ""
 
 
 def _names(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else [one for one in str(value or "").split(",") if one]
+    return (
+        [str(one) for one in value]
+        if isinstance(value, list)
+        else [one for one in str(value or "").split(",") if one]
+    )
 
 
 def _reasons(outcome: Outcome) -> str:
@@ -168,4 +197,8 @@ def _reasons(outcome: Outcome) -> str:
         findings = result.get("findings") or []
         for finding in json.loads(findings) if isinstance(findings, str) else findings:
             reasons[str(finding["code"])] += 1
-    return "; held: " + ", ".join(f"{code} ×{count}" for code, count in reasons.items()) if reasons else ""
+    return (
+        "; held: " + ", ".join(f"{code} ×{count}" for code, count in reasons.items())
+        if reasons
+        else ""
+    )

@@ -51,11 +51,11 @@ def result_records(
         b"P|1||L-55012",
         b"O|1|%s||^^^T01|R||||||N||||SER" % sample_id.encode(),
     ]
-    for n in range(1, tests + 1):
-        records.append(
-            b"R|%d|^^^T%02d|%d.%d|mmol/L|1.0 to 99.0|N||F||OP7||%s|MOD1"
-            % (n, n, 1 + (seed + n) % 90, n % 10, measured.encode())
-        )
+    records += [
+        b"R|%d|^^^T%02d|%d.%d|mmol/L|1.0 to 99.0|N||F||OP7||%s|MOD1"
+        % (n, n, 1 + (seed + n) % 90, n % 10, measured.encode())
+        for n in range(1, tests + 1)
+    ]
     records.append(b"L|1|N")
     return records
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -51,10 +52,8 @@ class PlainLis:
         """Disappear: close the listener and every connection. `start` brings it back on the same port."""
         self._stopping = True
         for one in (self._server, *self._connections):
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             one.close()
 
     def first_arrivals(self) -> list[Arrival]:

@@ -7,7 +7,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 NAME_MAX = 180
-"""HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters with its parts; the first part stays below."""
+"""HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters with its parts; the first
+part stays below.
+"""
 
 
 class MessageType(StrEnum):
@@ -35,7 +37,9 @@ class Hl7MllpSettings(BaseModel):
         default="LABWIRE", max_length=NAME_MAX, description="MSH-3: how Labwire names itself."
     )
     sending_facility: str = Field(
-        default="", max_length=NAME_MAX, description="MSH-4: the laboratory; empty: the node's name."
+        default="",
+        max_length=NAME_MAX,
+        description="MSH-4: the laboratory; empty: the node's name.",
     )
     receiving_application: str = Field(
         default="LIS", max_length=NAME_MAX, description="MSH-5: the LIS's own name."
@@ -60,7 +64,10 @@ class Hl7MllpSettings(BaseModel):
         default=5.0, gt=0, le=120, description="Seconds to wait for a connection to the LIS."
     )
     reconnect_max_s: float = Field(
-        default=60.0, ge=1, le=600, description="Longest pause between two attempts to connect, in seconds."
+        default=60.0,
+        ge=1,
+        le=600,
+        description="Longest pause between two attempts to connect, in seconds.",
     )
     in_flight: int = Field(
         default=1,

@@ -31,8 +31,8 @@ from middleware.wire.hl7.delimiters import (
     escape_formatted,
     unescape,
 )
-from middleware.wire.hl7.parse import NULL, Glance, Message, Segment, glance, parse
-from middleware.wire.hl7.path import Path
+from middleware.wire.hl7.parse import Glance, Message, glance, parse
+from middleware.wire.hl7.path import NULL, Path, Segment
 from middleware.wire.hl7.tables import (
     ERROR_TEXTS,
     AbnormalFlag,

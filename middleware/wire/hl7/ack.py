@@ -14,9 +14,13 @@ from enum import StrEnum
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7.build import Raw, components, compose, segment
 from middleware.wire.hl7.delimiters import Delimiters
-from middleware.wire.hl7.parse import Glance, Message, Segment, parse
+from middleware.wire.hl7.parse import Glance, Message, parse
+from middleware.wire.hl7.path import Segment
 from middleware.wire.hl7.tables import ERROR_TEXTS, AckCode, AckCondition, ErrorCode
 
+_SHORTEST_ACK = 2  # segments: MSH and MSA
+_OLD_ERROR_FIELD = 6  # MSA-6, withdrawn in 2.7
+_NO_ERROR = frozenset(("", ErrorCode.ACCEPTED))
 _ERROR_TABLE = "HL70357"
 # Versions in which MSH-9 has no structure and ERR no ERR-3.
 _BEFORE_STRUCTURE = frozenset(("", "2.1", "2.2", "2.3", "2.3.1"))
@@ -148,14 +152,17 @@ def classify(reply: bytes, control_id: str) -> AckVerdict:
     acknowledged_id = msa.get("MSA-2").strip()
     if acknowledged_id != control_id:
         return AckVerdict(AckOutcome.NOT_OURS, code, acknowledged_id=acknowledged_id)
-    errors = _errors(message, msa)
-    text = _text_for_people(message, msa, errors)
+    errors: tuple[AckError, ...] = ()
+    text = msa.get("MSA-3").strip()
+    if len(message.segments_in_order) > _SHORTEST_ACK or msa.field(_OLD_ERROR_FIELD):
+        errors = _errors(message, msa)
+        text = _text_for_people(message, text, errors)
     return AckVerdict(_outcome(code.upper(), errors), code, text, errors, acknowledged_id)
 
 
 def _outcome(code: str, errors: Sequence[AckError]) -> AckOutcome:
     real = {error.code for error in errors if error.severity not in ("W", "I")}
-    real -= {"", ErrorCode.ACCEPTED}
+    real -= _NO_ERROR
     for rule in RULES:
         if code in rule.codes and _fits(rule, real):
             return rule.outcome
@@ -181,7 +188,8 @@ def _errors(message: Message, msa: Segment) -> tuple[AckError, ...]:
         if error.code or error.text or error.locations:
             found.append(error)
         found.extend(_old_errors(err))
-    if code := msa.get("MSA-6.1").strip():
+    code = msa.get("MSA-6.1").strip()
+    if code not in _NO_ERROR:
         found.append(AckError(code, msa.get("MSA-6.2")))
     return tuple(found)
 
@@ -205,12 +213,13 @@ def _old_errors(err: Segment) -> list[AckError]:
         path = f"ERR-1[{repetition}].4"
         code = err.get(f"{path}.1").strip() or (name if name.isdigit() else "")
         places = (ErrorLocation(name, *map(_number, numbers)),) if name[:1].isalpha() else ()
-        found.append(AckError(code, err.get(f"{path}.2"), places))
+        if code not in _NO_ERROR or places:
+            found.append(AckError(code, err.get(f"{path}.2"), places))
     return found
 
 
-def _text_for_people(message: Message, msa: Segment, errors: Sequence[AckError]) -> str:
-    texts = [msa.get("MSA-3")]
+def _text_for_people(message: Message, said: str, errors: Sequence[AckError]) -> str:
+    texts = [said]
     for err in message.segments("ERR"):
         texts += [err.get("ERR-8"), err.get("ERR-7"), err.get("ERR-3.2")]
     texts += [error.text for error in errors]
@@ -220,8 +229,11 @@ def _text_for_people(message: Message, msa: Segment, errors: Sequence[AckError])
 def replies_for(message: Glance, *, accepted: bool) -> tuple[AckCode, ...]:
     """Which acknowledgements a message asks for, in order (HL7 2.5.1 2.9.2 original, 2.9.3 enhanced
     mode).
+
+    Only the codes of table 0155 count: some analyzers use MSH-16 for marks of their own.
     """
-    if not message.accept_condition and not message.application_condition:
+    conditions = (message.accept_condition, message.application_condition)
+    if not _CONDITIONS.intersection(conditions):
         return (_APPLICATION[accepted],)
     replies = []
     if _is_wanted(message.accept_condition, accepted=accepted):
@@ -231,6 +243,7 @@ def replies_for(message: Glance, *, accepted: bool) -> tuple[AckCode, ...]:
     return tuple(replies)
 
 
+_CONDITIONS = frozenset(AckCondition)
 _APPLICATION = {True: AckCode.APPLICATION_ACCEPT, False: AckCode.APPLICATION_ERROR}
 _COMMIT = {True: AckCode.COMMIT_ACCEPT, False: AckCode.COMMIT_ERROR}
 
@@ -267,18 +280,18 @@ def build_ack(
     kind = ("ACK", event) if version in _BEFORE_STRUCTURE else ("ACK", event, "ACK")
     charset = header.get("MSH-18[1]")
     msh = {
-        3: Raw(header.field(5)),
-        4: Raw(header.field(6)),
-        5: Raw(header.field(3)),
-        6: Raw(header.field(4)),
+        3: _copied(header, 5),
+        4: _copied(header, 6),
+        5: _copied(header, 3),
+        6: _copied(header, 4),
         7: now_text,
         9: components(*kind, delimiters=delimiters),
         10: control_id,
-        11: Raw(header.field(11) or "P"),
-        12: Raw(header.field(12) or "2.5.1"),
+        11: _copied(header, 11) or "P",
+        12: _copied(header, 12) or "2.5.1",
         18: charset,
     }
-    msa: dict[int, str | None] = {1: code, 2: Raw(header.field(10)), 3: note.text}
+    msa: dict[int, str | None] = {1: code, 2: _copied(header, 10), 3: note.text}
     segments = [segment("MSH", msh, delimiters)]
     if version in _BEFORE_ERROR_CODE:
         if note.errors:
@@ -290,8 +303,20 @@ def build_ack(
     return compose(segments, charset)
 
 
+def _copied(header: Segment, number: int) -> Raw:
+    """A field of the message for its answer, without the control characters that some senders leave
+    in.
+    """
+    text = header.field(number)
+    if not text.isprintable():
+        text = "".join(
+            [character for character in text if character >= " " and character != "\x7f"]
+        )
+    return Raw(text)
+
+
 def _coded(error: AckError, delimiters: Delimiters) -> Raw:
-    text = ERROR_TEXTS.get(error.code, "")  # type: ignore[call-overload]
+    text = ERROR_TEXTS.get(error.code, "")
     return components(error.code, text, _ERROR_TABLE, delimiters=delimiters)
 
 

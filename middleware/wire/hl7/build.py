@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from middleware.wire.errors import LocalProtocolError
 from middleware.wire.hl7.charset import UTF_8, codec_for
-from middleware.wire.hl7.delimiters import DEFAULT_DELIMITERS, Delimiters, escape
+from middleware.wire.hl7.delimiters import DEFAULT_DELIMITERS, Delimiters, escape, is_plain
 
 _NAME = re.compile("[A-Z][A-Z0-9]{2}")
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f]")
@@ -37,19 +38,34 @@ def segment(
     Trailing empty fields are left out. Raises LocalProtocolError for a bad name, number, or `Raw`
     text.
     """
+    first = _first_field(name)
+    written = [""] * max(fields, default=0)
+    for number, value in fields.items():
+        if number < first:
+            raise LocalProtocolError(f"{name}: fields are given from number {first}")
+        written[number - 1] = value or ""
+    while written and not written[-1]:
+        written.pop()
+    if first == 1:
+        return delimiters.field.join([name, *_safe(written, delimiters)])
+    return delimiters.field.join([name, delimiters.declaration, *_safe(written[2:], delimiters)])
+
+
+@lru_cache(maxsize=256)
+def _first_field(name: str) -> int:
     if _NAME.fullmatch(name) is None:
         raise LocalProtocolError(f"{name!r} is no segment name")
-    first = 3 if name == "MSH" else 1
-    if fields and min(fields) < first:
-        raise LocalProtocolError(f"{name}: fields are given from number {first}")
-    written = [name, delimiters.declaration] if first > 1 else [name]
-    get = fields.get
-    for number in range(first, max(fields, default=0) + 1):
-        value = get(number)
-        written.append(write_field(value, delimiters) if value else "")
-    while not written[-1]:
-        written.pop()
-    return delimiters.field.join(written)
+    return 3 if name == "MSH" else 1
+
+
+def _safe(values: list[str], delimiters: Delimiters) -> list[str]:
+    """The values as they go on the wire; looked at together first, for most need nothing."""
+    plain = "".join([value for value in values if value.__class__ is not Raw])
+    if is_plain(plain, delimiters):
+        everything = "".join(values)
+        if everything.isprintable() and delimiters.field not in everything:
+            return values
+    return [write_field(value, delimiters) for value in values]
 
 
 def write_field(value: str, delimiters: Delimiters = DEFAULT_DELIMITERS) -> str:
@@ -79,10 +95,10 @@ def repetitions(values: Sequence[str], delimiters: Delimiters = DEFAULT_DELIMITE
 
 
 def _joined(values: Sequence[str | None], delimiter: str, delimiters: Delimiters) -> Raw:
-    written = [write_field(value, delimiters) if value else "" for value in values]
+    written = [value or "" for value in values]
     while written and not written[-1]:
         written.pop()
-    return Raw(delimiter.join(written))
+    return Raw(delimiter.join(_safe(written, delimiters)))
 
 
 def compose(segments: Sequence[str], charset: str = UTF_8) -> bytes:

@@ -17,11 +17,15 @@ CLAUSE = "HL7 2.5.1 2.5.4"
 CLAUSE_ESCAPES = "HL7 2.5.1 2.7"
 
 _PUNCTUATION = frozenset(string.punctuation)
-# MSH-2 with the sub-component character left out, and with the truncation character of 2.7.
-_SHORTEST, _COMPLETE, _LONGEST = 3, 4, 5
+# Characters in MSH-2: as it should be, and with the truncation character of 2.7. Some senders leave
+# out the last of the four.
+_COMPLETE, _LONGEST = 4, 5
 # Formatting commands (HL7 2.5.1 2.7.6) that end a line; all others but `.sk` have no text of their
 # own.
 _LINE_ENDS = frozenset((".br", ".sp", ".ce"))
+
+# No report skips more lines or blanks than this; a sender must not make us write millions.
+_LONGEST_SKIP = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +56,25 @@ def read_delimiters(header: str) -> tuple[Delimiters, bool]:
     Damaged means: not three to five different punctuation characters of ASCII. Then the usual set
     is used with the declared field separator.
     """
-    field = header[3:4]
+    end = header.find(header[3:4], 4)
+    return _declared_delimiters(header[3:] if end < 0 else header[3:end])
+
+
+@lru_cache(maxsize=64)
+def _declared_delimiters(declaration: str) -> tuple[Delimiters, bool]:
+    """From MSH-1 and MSH-2 written together."""
+    field, declared = declaration[:1], declaration[1:]
     if field not in _PUNCTUATION:
         return DEFAULT_DELIMITERS, True
-    declared = header[4:].split(field, 1)[0]
+    usual = DEFAULT_DELIMITERS.subcomponent
+    if len(declared) == _COMPLETE - 1 and usual not in declaration:
+        declared += usual
     usable = (
-        _SHORTEST <= len(declared) <= _LONGEST
-        and len(set(declared + field)) == len(declared) + 1
+        _COMPLETE <= len(declared) <= _LONGEST
+        and len(set(field + declared)) == len(declared) + 1
         and _PUNCTUATION.issuperset(declared)
     )
-    if not usable:
-        return Delimiters(field), True
-    if len(declared) == _SHORTEST:
-        usual = DEFAULT_DELIMITERS.subcomponent
-        declared += "" if usual in declared + field else usual
-    if len(declared) < _COMPLETE:
-        return Delimiters(field), True
-    return Delimiters(field, *declared), False
+    return (Delimiters(field, *declared), False) if usable else (Delimiters(field), True)
 
 
 def unescape(text: str, delimiters: Delimiters, encoding: str = "utf-8") -> str:
@@ -101,10 +107,6 @@ def _formatted(body: str) -> str:
     return " " * count if command == ".sk" else ""
 
 
-# No report skips more lines or blanks than this; a sender must not make us write millions.
-_LONGEST_SKIP = 256
-
-
 @lru_cache(maxsize=64)
 def _decoding(delimiters: Delimiters) -> tuple[re.Pattern[str], dict[str, str]]:
     mark = re.escape(delimiters.escape)
@@ -131,9 +133,9 @@ def escape(text: str, delimiters: Delimiters = DEFAULT_DELIMITERS) -> str:
 
     CR and LF become hexadecimal sequences, so that reading gives back exactly `text`.
     """
-    special, written = _encoding(delimiters)
-    if special.search(text) is None:
+    if is_plain(text, delimiters):
         return text
+    special, written = _encoding(delimiters)
     return special.sub(lambda found: written[found.group()], text)
 
 
@@ -159,3 +161,18 @@ def _encoding(delimiters: Delimiters) -> tuple[re.Pattern[str], dict[str, str]]:
         names[delimiters.truncation] = "P"
     written.update({character: f"{mark}{name}{mark}" for character, name in names.items()})
     return re.compile(f"[{re.escape(''.join(written))}]"), written
+
+
+def is_plain(text: str, delimiters: Delimiters) -> bool:
+    """True when `text` certainly needs no escaping: the fast answer for nearly every field.
+
+    False is no proof of the opposite: a few printable characters count as doubtful.
+    """
+    return text.isprintable() and not (
+        delimiters.field in text
+        or delimiters.component in text
+        or delimiters.repetition in text
+        or delimiters.escape in text
+        or delimiters.subcomponent in text
+        or (delimiters.truncation != "" and delimiters.truncation in text)
+    )

@@ -13,12 +13,8 @@ from typing import NamedTuple
 
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7.charset import decode_text
-from middleware.wire.hl7.delimiters import Delimiters, read_delimiters, unescape
-from middleware.wire.hl7.path import Path
-
-# An explicit null: the sender asks to delete what the receiver has. An empty field only says
-# nothing.
-NULL = '""'
+from middleware.wire.hl7.delimiters import Delimiters, read_delimiters
+from middleware.wire.hl7.path import Path, Segment
 
 # Tolerances used, and faults found, by name.
 LINE_FEED_SEPARATORS = "line_feed_separators"
@@ -30,63 +26,6 @@ _BOM = b"\xef\xbb\xbf"
 _CHARSET_FIELD = 18
 _HEADER_LENGTH = 4  # "MSH" and the field separator
 _LINE_END = re.compile(b"[\r\n]")
-
-
-class Segment:
-    """One segment: its raw text and, when asked, its fields. `index` counts from 1 in the message."""
-
-    __slots__ = ("_fields", "delimiters", "encoding", "index", "name", "raw")
-
-    def __init__(self, raw: str, index: int, delimiters: Delimiters, encoding: str) -> None:
-        self.raw = raw
-        self.name = raw[:3]
-        self.index = index
-        self.delimiters = delimiters
-        self.encoding = encoding
-        self._fields: list[str] | None = None
-
-    def __repr__(self) -> str:
-        return f"Segment({self.name}, index {self.index})"  # no text: it may name a patient
-
-    def fields(self) -> list[str]:
-        """What stands between the separators, raw. Element n is field n, in MSH field n + 1. Do not
-        change it.
-        """
-        fields = self._fields
-        if fields is None:
-            fields = self._fields = self.raw.split(self.delimiters.field)
-        return fields
-
-    def field(self, number: int) -> str:
-        """Field `number` as sent; '' when absent. MSH-1 is the field separator itself."""
-        if self.name == "MSH":
-            if number == 1:
-                return self.delimiters.field
-            number -= 1
-        fields = self.fields()
-        return fields[number] if 0 < number < len(fields) else ""
-
-    def repetitions(self, number: int) -> list[str]:
-        """The repetitions of a field, raw; an absent or empty field has none."""
-        text = self.field(number)
-        return text.split(self.delimiters.repetition) if text else []
-
-    def components(self, number: int, repetition: int = 1) -> list[str]:
-        """The components of one repetition of a field, escapes decoded; an absent or empty one has
-        none.
-        """
-        repetitions = self.repetitions(number)
-        text = repetitions[repetition - 1] if 0 < repetition <= len(repetitions) else ""
-        if not text:
-            return []
-        return [
-            unescape(part, self.delimiters, self.encoding)
-            for part in text.split(self.delimiters.component)
-        ]
-
-    def get(self, path: str) -> str:
-        """What `path` (`OBX-5.1`) names in this segment, '' when absent."""
-        return Path.parse(path).of(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Compiled places in a message, numbered from 1 as the standard prints them.
+"""One segment, split into fields only when somebody asks, and the compiled paths that read it.
 
 `OBX(2)-5[1].3.1` is the second OBX, field 5, repetition 1, component 3, sub-component 1; everything
 after the field may be left out, and so may `(2)`. Without repetition and component a path means the
@@ -10,19 +10,76 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from middleware.wire.errors import LocalProtocolError
-from middleware.wire.hl7.delimiters import unescape
+from middleware.wire.hl7.delimiters import Delimiters, unescape
 
-if TYPE_CHECKING:
-    from middleware.wire.hl7.parse import Segment
+# An explicit null: the sender asks to delete what the receiver has. An empty field only says
+# nothing.
+NULL = '""'
 
 _PATH = re.compile(
     r"([A-Z][A-Z0-9]{2})(?:\(([1-9]\d*)\))?-([1-9]\d*)"
     r"(?:\[([1-9]\d*)\])?(?:\.([1-9]\d*)(?:\.([1-9]\d*))?)?"
 )
 _DECLARATION = ("MSH", 1), ("MSH", 2)
+
+
+class Segment:
+    """One segment: its raw text and, when asked, its fields. `index` counts from 1 in the message."""
+
+    __slots__ = ("_fields", "delimiters", "encoding", "index", "name", "raw")
+
+    def __init__(self, raw: str, index: int, delimiters: Delimiters, encoding: str) -> None:
+        self.raw = raw
+        self.name = raw[:3]
+        self.index = index
+        self.delimiters = delimiters
+        self.encoding = encoding
+        self._fields: list[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Segment({self.name}, index {self.index})"  # no text: it may name a patient
+
+    def fields(self) -> list[str]:
+        """What stands between the separators, raw. Element n is field n, in MSH field n + 1. Do not
+        change it.
+        """
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = self.raw.split(self.delimiters.field)
+        return fields
+
+    def field(self, number: int) -> str:
+        """Field `number` as sent; '' when absent. MSH-1 is the field separator itself."""
+        if self.name == "MSH":
+            if number == 1:
+                return self.delimiters.field
+            number -= 1
+        fields = self.fields()
+        return fields[number] if 0 < number < len(fields) else ""
+
+    def repetitions(self, number: int) -> list[str]:
+        """The repetitions of a field, raw; an absent or empty field has none."""
+        text = self.field(number)
+        return text.split(self.delimiters.repetition) if text else []
+
+    def components(self, number: int, repetition: int = 1) -> list[str]:
+        """The components of one repetition of a field, escapes decoded; an absent or empty one has
+        none.
+        """
+        repetitions = self.repetitions(number)
+        text = repetitions[repetition - 1] if 0 < repetition <= len(repetitions) else ""
+        if not text:
+            return []
+        return [
+            unescape(part, self.delimiters, self.encoding)
+            for part in text.split(self.delimiters.component)
+        ]
+
+    def get(self, path: str) -> str:
+        """What `path` (`OBX-5.1`) names in this segment, '' when absent."""
+        return Path.parse(path).of(self)
 
 
 class Path:
@@ -63,13 +120,13 @@ class Path:
         return Path(segment, occurrence or 1, (field, repetition, component, subcomponent))
 
     def of(self, segment: Segment) -> str:
-        """The text at this place of `segment`; '' when absent or when the segment is another one."""
+        """The text at this place of `segment`; '' when absent or in another segment."""
         if segment.name != self.segment:
             return ""
         if self._is_declaration:
             return segment.field(self.field)
         try:
-            text = (segment._fields or segment.fields())[self._at]  # noqa: SLF001 - the hot path
+            text = (segment._fields or segment.fields())[self._at]
         except IndexError:
             return ""
         if not text:

@@ -4,6 +4,7 @@ of 2.5.1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -117,7 +118,7 @@ class ErrorCode(StrEnum):
     INTERNAL_ERROR = "207"
 
 
-ERROR_TEXTS = {
+ERROR_TEXTS: Mapping[str, str] = {
     ErrorCode.ACCEPTED: "Message accepted",
     ErrorCode.SEGMENT_SEQUENCE: "Segment sequence error",
     ErrorCode.REQUIRED_FIELD_MISSING: "Required field missing",

@@ -1,11 +1,12 @@
 """Joins the texts of frames to messages: one rule for every packaging.
 
-The rule: texts are concatenated in order; after an ETX frame a missing CR is supplied, after an ETB frame nothing is; the
-only end of a record is CR. A message ends with its L record. A record whose first letter is H begins the next message, so
-what stands before it without an L is an abandoned one.
+The rule: texts are concatenated in order; after an ETX frame a missing CR is supplied, after an ETB
+frame nothing is; the only end of a record is CR. A message ends with its L record. A record whose
+first letter is H begins the next message, so what stands before it without an L is an abandoned
+one.
 
-A frame is staged first. `settle` makes that final, `restore` takes it back to before the frame: a frame that ends a message
-is only ours when the message is on the disk.
+A frame is staged first. `settle` makes that final, `restore` takes it back to before the frame: a
+frame that ends a message is only ours when the message is on the disk.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _BLANK = b"\r\n\0 "
 
 
 class Piece(NamedTuple):
-    """A part of the held text, by offsets: a complete message, or one that a new H record cut off."""
+    """A part of the held text, by offsets:
+
+    A complete message, or one that a new H record cut off.
+    """
 
     is_complete: bool
     start: int
@@ -30,7 +34,7 @@ class Piece(NamedTuple):
 
 
 class Assembly:
-    """I am responsible for the text that was accepted but does not yet belong to a settled message."""
+    """I am responsible for text that was accepted but belongs to no settled message yet."""
 
     __slots__ = (
         "_before",
@@ -72,6 +76,14 @@ class Assembly:
         """A complete message waits among the pieces."""
         return any(piece.is_complete for piece in self.pieces)
 
+    @property
+    def end_of_messages(self) -> int:
+        """The offset after the staged pieces;
+
+        What stands behind it is held for a further message.
+        """
+        return self._message_at
+
     def held(self) -> bytes:
         """The text of the unfinished message."""
         return bytes(self._text)
@@ -81,7 +93,10 @@ class Assembly:
         return bytes(self._text[piece.start : piece.end])
 
     def stage(self, text: bytes, *, is_end: bool) -> bool:
-        """Add the text of a good frame; True when at least one message is now complete. Fills `pieces` and `used`."""
+        """Add the text of a good frame;
+
+        True when at least one message is now complete. Fills `pieces` and `used`.
+        """
         held = self._text
         self._before = (len(held), self._record_at, self._delimiter)
         self._message_at = 0
@@ -89,8 +104,8 @@ class Assembly:
         self.used.clear()
         searched = len(held)
         held += text
-        if is_end and self._supplies_cr and held and held[-1] != c.CR:
-            held.append(c.CR)
+        if is_end and held and held[-1] != c.CR:
+            self._end_record()
         self._find_records(searched)
         if is_end and not self._needs_terminator and len(held) > self._message_at:
             self._end_message(len(held))
@@ -113,6 +128,13 @@ class Assembly:
         del self._text[length:]
         self._message_at = 0
         self.pieces.clear()
+
+    def _end_record(self) -> None:
+        """ETX came before the record's CR."""
+        if self._supplies_cr:
+            self._text.append(c.CR)
+        else:
+            self.used.append("record_split_by_etx")
 
     def _find_records(self, searched: int) -> None:
         """Look at every record that the new text completed."""

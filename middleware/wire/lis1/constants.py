@@ -41,7 +41,8 @@ CONTENTION_COMPUTER_S = 20.0  # LIS01-A2 6.2.7
 INTERRUPT_HOLDOFF_S = 15.0  # LIS01-A2 6.3.5: the interrupted sender lets the other side speak
 # Below FRAME_REPLY_S, so that our NAK still arrives while the sender waits for it.
 REPLY_DEADLINE_S = 14.0
-# Not in the standard: an analyzer that expects ACK to the ENQ which met ours gets it after this time.
+# Not in the standard: an analyzer that expects ACK to the ENQ which met ours gets it after this
+# time.
 STORED_ENQUIRY_S = 2.0
 # Not in the standard: silence after a complete message that ends a session whose EOT never comes.
 SESSION_END_SILENCE_S = 2.0
@@ -49,16 +50,20 @@ SESSION_END_SILENCE_S = 2.0
 FRAME_NUMBERS = 8  # LIS01-A2 6.3.2.1: 0 to 7
 FIRST_FRAME_NUMBER = 1  # LIS01-A2 6.3.2.1
 MAX_TRANSMISSIONS = 6  # LIS01-A2 6.5.1: the first and five more
-# The standard sets no limit for ENQ; without one a peer that is always busy would hold a message for ever.
+# The standard sets no limit for ENQ; without one a peer that is always busy would hold a message
+# for ever.
 MAX_ENQUIRIES = 6
 
 MAX_FRAME_TEXT = 63_993  # LIS01-A2 6.3.1.2: 64,000 with the overhead of 7
 OLD_FRAME_TEXT = 240  # ASTM E1381-95 6.3.1.2: 247 with the overhead; every receiver takes it
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # a message with images is about 80 kB; this is fifty of them
-# Bytes that may wait while a commit is awaited, besides one read: the owner pauses its transport, so this is only a bound.
+# Bytes that may wait while a commit is awaited, besides one read: the owner pauses its transport,
+# so this is only a bound.
 MAX_HELD_BYTES = 1024 * 1024
-# What is kept as evidence of one message may be this many times its largest text (refused frames, framing).
+# What is kept as evidence of one message may be this many times its largest text (refused frames,
+# framing).
 WIRE_FACTOR = 2
 
-# LIS01-A2 6.6.2, without the five that frame (STX ETX EOT ENQ ETB) and LF: those end a frame, see `frame`.
+# LIS01-A2 6.6.2, without the five that frame (STX ETX EOT ENQ ETB) and LF: those end a frame, see
+# `frame`.
 RESTRICTED_IN_TEXT = bytes((0x01, 0x06, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16))

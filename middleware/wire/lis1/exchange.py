@@ -1,4 +1,7 @@
-"""What the two halves of a link share: bytes for the peer, events for the owner, one deadline, the counts."""
+"""What the two halves of a link share:
+
+Bytes for the peer, events for the owner, one deadline, the counts.
+"""
 
 from __future__ import annotations
 

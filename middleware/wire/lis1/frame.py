@@ -1,15 +1,18 @@
 """One LIS01 frame: checksum, building, and reading it from the bytes that arrived.
 
-Rules of reading (LIS01-A2 6.3.1.2, 6.5.1). A frame begins at STX and goes on to ETX or ETB, two digits, CR and LF. The
-checksum is computed on the bytes, before any decoding. What ends a frame early is told apart by what the sender does next:
+Rules of reading (LIS01-A2 6.3.1.2, 6.5.1). A frame begins at STX and goes on to ETX or ETB, two
+digits, CR and LF. The checksum is computed on the bytes, before any decoding. What ends a frame
+early is told apart by what the sender does next:
 
-- STX, ENQ or EOT inside a frame: the sender began anew or gave up. Nothing is answered, because an answer to the lost frame
-  would be taken as the answer to the next one.
-- LF before ETX or ETB: the end character was damaged. The sender now waits, so the frame is refused at once.
+- STX, ENQ or EOT inside a frame: the sender began anew or gave up. Nothing is answered, because an
+  answer to the lost frame would be taken as the answer to the next one.
+- LF before ETX or ETB: the end character was damaged. The sender now waits, so the frame is refused
+  at once.
 - a byte that cannot stand in the trailer: refused at that byte.
 
-A good frame is recognised by one regular expression on the buffer that arrived (no loop over bytes); everything else takes
-the slower search, which remembers how far it looked so that a frame in many small reads is still searched only once.
+A good frame is recognised by one regular expression on the buffer that arrived (no loop over
+bytes); everything else takes the slower search, which remembers how far it looked so that a frame
+in many small reads is still searched only once.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ class Fault(Enum):
     FRAME_TOO_LONG = "frame_too_long"
     FRAME_NUMBER_MISSING = "frame_number_missing"
     FRAME_NUMBER_WRONG = "frame_number_wrong"
+    FRAME_MISSING = "frame_missing"  # an earlier frame of the session was passed over
     REPEAT_DIFFERS = "repeat_differs"
     MESSAGE_TOO_LONG = "message_too_long"
     BROKEN_OFF = "broken_off"  # never answered, see the rules above
@@ -58,6 +62,7 @@ FAULT_CLAUSES: dict[Fault, str] = {
     Fault.FRAME_TOO_LONG: c.CLAUSE_FRAME,
     Fault.FRAME_NUMBER_MISSING: c.CLAUSE_FRAME_NUMBER,
     Fault.FRAME_NUMBER_WRONG: c.CLAUSE_FRAME_NUMBER,
+    Fault.FRAME_MISSING: c.CLAUSE_FRAME_NUMBER,
     Fault.REPEAT_DIFFERS: c.CLAUSE_FRAME_NUMBER,
     Fault.MESSAGE_TOO_LONG: c.CLAUSE_NONE,
     Fault.BROKEN_OFF: c.CLAUSE_DEFECTIVE_FRAME,
@@ -65,9 +70,11 @@ FAULT_CLAUSES: dict[Fault, str] = {
 
 
 class Frame(NamedTuple):
-    """A frame as read. `body` is what the checksum covers (number, text, end); `raw` every byte, empty when too long.
+    """A frame as read. `body` is what the checksum covers (number, text, end); `raw` every byte,
+    empty when too long.
 
-    `text` has been cleaned as the quirks allow; `after` is the offset of the next byte in the buffer it was read from.
+    `text` has been cleaned as the quirks allow; `after` is the offset of the next byte in the
+    buffer it was read from.
     """
 
     number: int
@@ -81,12 +88,18 @@ class Frame(NamedTuple):
 
 
 def checksum(body: bytes) -> bytes:
-    """Two upper-case hexadecimal digits: the sum, modulo 256, of frame number, text and ETX or ETB (LIS01-A2 6.3.3)."""
+    """Two upper-case hexadecimal digits:
+
+    The sum, modulo 256, of frame number, text and ETX or ETB (LIS01-A2 6.3.3).
+    """
     return _HEX[sum(body) & 0xFF]
 
 
 def encode_frame(number: int, text: bytes, end: int = c.ETX) -> bytes:
-    """One frame ready to be sent; `number` 0 to 7, `end` ETX or ETB (LIS01-A2 6.3.1.2). The text is not inspected."""
+    """One frame ready to be sent;
+
+    `number` 0 to 7, `end` ETX or ETB (LIS01-A2 6.3.1.2). The text is not inspected.
+    """
     if number not in range(c.FRAME_NUMBERS) or end not in (c.ETX, c.ETB):
         raise LocalProtocolError(f"frame number {number} or end character {end} is not possible")
     body = b"%d%b%c" % (number, text, end)
@@ -94,17 +107,20 @@ def encode_frame(number: int, text: bytes, end: int = c.ETX) -> bytes:
 
 
 def encode_message(text: bytes, options: Lis1Options | None = None) -> list[bytes]:
-    """The frames of `text` (records ended by CR; a missing last CR is supplied), numbered from 1 as after ENQ.
+    """The frames of `text` (records ended by CR; a missing last CR is supplied), numbered from 1 as
+    after ENQ.
 
-    Raises LocalProtocolError when the text is empty or has a character that may not be sent (LIS01-A2 6.6.2).
+    Raises LocalProtocolError when the text is empty or has a character that may not be sent
+    (LIS01-A2 6.6.2).
     """
     chosen = options or Lis1Options()
     if not text:
         raise LocalProtocolError("an empty message cannot be sent")
     found = _UNSENDABLE.search(text)
     if found is not None:
+        at = found.start()
         raise LocalProtocolError(
-            f"character {text[found.start()]:02X} at offset {found.start()} may not stand in a message",
+            f"character {text[at]:02X} at offset {at} may not stand in a message",
             what_to_do="Escape or remove control characters before the message is built.",
         )
     whole = text if text.endswith(b"\r") else text + b"\r"
@@ -137,8 +153,8 @@ def _cut(text: bytes, limit: int) -> list[tuple[bytes, int]]:
 class FrameReader:
     """I am responsible for finding the next frame in a buffer, and for knowing how far I looked.
 
-    `discard` says, after `read` returned None, how many bytes from the asked offset need not be kept: it is not zero only
-    while a frame that is too long is passed over.
+    `discard` says, after `read` returned None, how many bytes from the asked offset need not be
+    kept: it is not zero only while a frame that is too long is passed over.
     """
 
     __slots__ = (
@@ -159,7 +175,8 @@ class FrameReader:
         self._max_text = options.max_frame_text
         self._ends = _END_WITH_LINE_FEEDS if allows_line_feeds else _END_STRICT
         self._strips = bool(allows_line_feeds or "nul_in_text" in quirks)
-        # With a shorter trailer allowed, where a frame ends may not depend on how many bytes one read brought.
+        # With a shorter trailer allowed, where a frame ends may not depend on how many bytes one
+        # read brought.
         self._reads_whole = not quirks & {"trailer_incomplete", "trailer_absent"}
         self.discard = 0
         self._is_passing_over = False
@@ -181,15 +198,20 @@ class FrameReader:
         if self._reads_whole and self._scanned == 1:
             match = _WHOLE_FRAME.match(buffer, at)
             if match is not None:
-                after = match.end()
-                raw = bytes(buffer[at:after])
-                body = raw[1:-4]
-                if _HEX[sum(body) & 0xFF] == raw[-4:-2] and len(body) - 2 <= self._max_text:
-                    text = body[1:-1]
-                    if self._strips and b"\0" in text:
-                        return self._cleaned(body, raw, after, ())
-                    return Frame(body[0] - 0x30, text, body[-1] == c.ETX, body, raw, after)
+                frame = self._whole(bytes(buffer[at : match.end()]), match.end())
+                if frame is not None:
+                    return frame
         return self._search(buffer, at)
+
+    def _whole(self, raw: bytes, after: int) -> Frame | None:
+        """A frame of the right shape, when it is good; what is wrong with it is for the search."""
+        body = raw[1:-4]
+        if _HEX[sum(body) & 0xFF] != raw[-4:-2] or len(body) - 2 > self._max_text:
+            return None
+        text = body[1:-1]
+        if self._strips and b"\0" in text:
+            return self._cleaned(body, raw, after, ())
+        return Frame(body[0] - 0x30, text, body[-1] == c.ETX, body, raw, after)
 
     def _search(self, buffer: bytes | bytearray, at: int) -> Frame | None:
         """The slow way: look for what ends the frame, from where the last look stopped."""
@@ -221,7 +243,10 @@ class FrameReader:
         return self._checked(raw, end - at, after, quirks)
 
     def _look_on(self, length: int) -> None:
-        """No end in sight: remember how far we looked, or begin to pass over a frame that is too long."""
+        """No end in sight:
+
+        Remember how far we looked, or begin to pass over a frame that is too long.
+        """
         if self._is_passing_over or length - 2 > self._max_text:
             self._is_passing_over = True
             self._scanned = 0
@@ -232,7 +257,9 @@ class FrameReader:
     def _trailer(
         self, buffer: bytes | bytearray, at: int
     ) -> tuple[int, Fault | None, tuple[str, ...]] | None:
-        """Where the frame ends that has its trailer at `at`, what is wrong with it, the quirks used; None: incomplete."""
+        """Where the frame ends that has its trailer at `at`, what is wrong with it, the quirks
+        used; None: incomplete.
+        """
         quirks = self._quirks
         if "trailer_absent" in quirks and "checksum_absent" in quirks:
             return at, None, ("checksum_absent", "trailer_absent")
@@ -316,16 +343,19 @@ class FrameReader:
             return cleaned, (*used, "line_feed_ends_record")
         return text.replace(b"\n", b""), (*used, "line_feed_in_text")
 
-    def _faulty(
-        self, fault: Fault, raw: bytes, after: int, used: tuple[str, ...] = ()
-    ) -> Frame:
+    def _faulty(self, fault: Fault, raw: bytes, after: int, used: tuple[str, ...] = ()) -> Frame:
         self.reset()
-        return Frame(-1, b"", is_end=False, body=b"", raw=raw, after=after, fault=fault, quirks=used)
+        return Frame(
+            -1, b"", is_end=False, body=b"", raw=raw, after=after, fault=fault, quirks=used
+        )
 
 
 def _stopped(
     buffer: bytes | bytearray, index: int, fault: Fault
 ) -> tuple[int, Fault, tuple[str, ...]]:
-    """The frame ends at the byte that does not belong; STX, ENQ and EOT are left for what they begin."""
+    """The frame ends at the byte that does not belong;
+
+    STX, ENQ and EOT are left for what they begin.
+    """
     after = index if buffer[index] in _BEGINS_ANEW else index + 1
     return after, fault, ()

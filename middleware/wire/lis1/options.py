@@ -11,7 +11,10 @@ from middleware.wire.lis1.quirks import QUIRKS
 
 
 class Role(Enum):
-    """Which end of the link we are. It decides who yields in contention, and nothing else (LIS01-A2 6.2.7)."""
+    """Which end of the link we are.
+
+    It decides who yields in contention, and nothing else (LIS01-A2 6.2.7).
+    """
 
     COMPUTER = "computer"
     INSTRUMENT = "instrument"
@@ -28,12 +31,14 @@ class Packaging(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lis1Options:
-    """Settings of one link. Names ending in `_s` are seconds, all greater than zero unless said otherwise.
+    """Settings of one link. Names ending in `_s` are seconds, all greater than zero unless said
+    otherwise.
 
-    `contention_s` None means by role: 1 for the instrument, 20 for the computer. Two computers on one line need different
-    values. `turnaround_delay_s` (0 or more) is the pause between the peer's EOT and our ENQ. `reply_deadline_s` must stay
-    below the peer's own waiting time, 15 by the standard. `max_enquiries` bounds how often a busy or contending peer is
-    asked for one message. Raises LocalProtocolError for an unknown quirk or a value out of range.
+    `contention_s` None means by role: 1 for the instrument, 20 for the computer. Two computers on
+    one line need different values. `turnaround_delay_s` (0 or more) is the pause between the peer's
+    EOT and our ENQ. `reply_deadline_s` must stay below the peer's own waiting time, 15 by the
+    standard. `max_enquiries` bounds how often a busy or contending peer is asked for one message.
+    Raises LocalProtocolError for an unknown quirk or a value out of range.
     """
 
     enquiry_reply_s: float = c.ENQUIRY_REPLY_S
@@ -63,7 +68,9 @@ class Lis1Options:
             )
         wrong = [name for name in _POSITIVE if getattr(self, name) <= 0]
         wrong += ["turnaround_delay_s"] if self.turnaround_delay_s < 0 else []
-        wrong += ["contention_s"] if self.contention_s is not None and self.contention_s <= 0 else []
+        wrong += (
+            ["contention_s"] if self.contention_s is not None and self.contention_s <= 0 else []
+        )
         if wrong:
             raise LocalProtocolError(
                 f"link options out of range: {', '.join(wrong)}",

@@ -1,7 +1,8 @@
-"""Every deviation from LIS01-A2 that a line may tolerate: its name, the clause, what the analyzer does, what we do.
+"""Every deviation from LIS01-A2 that a line may tolerate: its name, the clause, what the analyzer
+does, what we do.
 
-Strict is the default: none of these is in force unless the profile names it. Each use is counted under ("quirk", name) and
-listed in `MessageReceived.quirks`.
+Strict is the default: none of these is in force unless the profile names it. Each use is counted
+under ("quirk", name) and listed in `MessageReceived.quirks`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ QUIRKS: dict[str, Quirk] = {
     "terminator_missing": Quirk(
         "LIS02-A2 (L record)",
         "Sends no L record.",
-        "Every ETX frame, and an H record, ends a message; it is committed before its ACK. EOT delivers what is left.",
+        "Every ETX frame, and an H record, ends a message; it is committed before its ACK. "
+        "EOT delivers what is left.",
     ),
     "record_split_by_etx": Quirk(
         c.CLAUSE_FRAME,
@@ -34,7 +36,8 @@ QUIRKS: dict[str, Quirk] = {
     "checksum_absent": Quirk(
         c.CLAUSE_CHECKSUM,
         "Sends frames without checksum digits.",
-        "A frame that ends in ETX or ETB, CR, LF is taken without a check; one that has digits is checked.",
+        "A frame that ends in ETX or ETB, CR, LF is taken without a check; "
+        "one that has digits is checked.",
     ),
     "checksum_zero": Quirk(
         c.CLAUSE_CHECKSUM,
@@ -62,7 +65,8 @@ QUIRKS: dict[str, Quirk] = {
     "frame_number_constant": Quirk(
         c.CLAUSE_FRAME_NUMBER,
         "Never advances the frame number, or counts something else with it.",
-        "The sequence is not checked; a frame identical to the one before is taken as its repetition.",
+        "The sequence is not checked; a frame identical to the one before is its repetition; "
+        "after a refusal only a frame that looks like the refused one is taken.",
     ),
     "frame_number_starts_at_zero": Quirk(
         c.CLAUSE_FRAME_NUMBER,
@@ -85,7 +89,8 @@ QUIRKS: dict[str, Quirk] = {
     "trailer_absent": Quirk(
         c.CLAUSE_FRAME,
         "Sends nothing after the checksum.",
-        "The frame is complete at the second digit (with checksum_absent: at ETX or ETB); CR and LF are swallowed.",
+        "The frame is complete at the second digit (with checksum_absent: at ETX or ETB); "
+        "CR and LF are swallowed.",
     ),
     "line_feed_in_text": Quirk(
         c.CLAUSE_RESTRICTED,

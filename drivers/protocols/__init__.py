@@ -1,0 +1,1 @@
+"""Protocol drivers: each reads every profile that names it."""

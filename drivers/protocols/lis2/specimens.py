@@ -1,0 +1,113 @@
+"""Reads whose and what the material is, from an order record and the patient record above it."""
+
+from __future__ import annotations
+
+from drivers.protocols.lis2.paths import check_paths, locate
+from middleware.driver.mapping import PATIENT, RoleFound, role_reader, text_reader
+from middleware.driver.profile import RoleRule, SpecimenSection
+from middleware.model import Identifier, Patient, SampleRole, Specimen
+from middleware.wire.lis2 import Path, Record
+
+_HEADER = "H"
+
+# Marks of the standard itself, in force for every profile. Training and debugging messages are nobody's results either;
+# there is no role of their own, and what matters is that none reaches a patient.
+STANDARD_ROLES = (
+    RoleRule(  # LIS02-A2 6.12
+        path="H-12",
+        table={"Q": SampleRole.QC, "T": SampleRole.QC, "D": SampleRole.QC},
+    ),
+    RoleRule(path="O-12", table={"Q": SampleRole.QC}),  # LIS02-A2 8.4.12
+)
+
+
+class SpecimenReader:
+    """I make a Specimen from an order record: from its own fields, never from the record before it."""
+
+    def __init__(self, section: SpecimenSection) -> None:
+        _check(section)
+        self._sample_id = text_reader(section.sample_id, locate)
+        self._instrument_sample_id = text_reader(section.instrument_sample_id, locate)
+        self._carrier = text_reader(section.carrier, locate)
+        self._position = text_reader(section.position, locate)
+        self._specimen_type = text_reader(section.specimen_type, locate)
+        self._header_role = role_reader(_rules_of(section, in_header=True), locate)
+        self._order_role = role_reader(_rules_of(section, in_header=False), locate)
+        self._identifiers = [(locate(rule.path), rule.authority) for rule in section.patient_ids]
+        self._name = [Path.parse(path) for path in _paths(section)]
+        self._birth_date = text_reader(section.birth_date, locate)
+        self._sex = text_reader(section.sex, locate)
+
+    def role_of_message(self, header: Record) -> RoleFound:
+        """What the header says of every specimen in the message."""
+        return self._header_role(header)
+
+    def read(self, order: Record, message_role: RoleFound = PATIENT) -> Specimen:
+        """The specimen of one order record; an order that the analyzer left out gives one without identifier."""
+        role, role_rule = message_role
+        if role is SampleRole.PATIENT:
+            role, role_rule = self._order_role(order)
+        return Specimen(
+            sample_id=self._sample_id(order),
+            instrument_sample_id=self._instrument_sample_id(order),
+            carrier=self._carrier(order),
+            position=self._position(order),
+            specimen_type=self._specimen_type(order),
+            role=role,
+            role_rule=role_rule,
+            patient=self._patient(order),
+        )
+
+    def _patient(self, order: Record) -> Patient | None:
+        identifiers = tuple(
+            Identifier(id=text, authority=authority)
+            for text_of, authority in self._identifiers
+            if (text := text_of(order))
+        )
+        name = self._read_name(order)
+        birth_date = self._birth_date(order)
+        sex = self._sex(order)
+        if not (identifiers or name or birth_date or sex):
+            return None
+        return Patient(identifiers=identifiers, name=name, birth_date=birth_date, sex=sex)
+
+    def _read_name(self, order: Record) -> str:
+        """The parts of a name joined by ^, whatever delimiter the message declares."""
+        for path in self._name:
+            record = order.nearest(path.letter)
+            if record is None:
+                continue
+            if path.component:
+                name = path.of(record).strip()
+            else:
+                name = "^".join(part.strip() for part in record.components(path.field)).rstrip("^")
+            if name:
+                return name
+        return ""
+
+
+def _paths(section: SpecimenSection) -> tuple[str, ...]:
+    return section.patient_name.paths if section.patient_name is not None else ()
+
+
+def _rules_of(section: SpecimenSection, *, in_header: bool) -> list[RoleRule]:
+    return [
+        rule
+        for rule in (*STANDARD_ROLES, *section.role)
+        if rule.path.startswith(_HEADER) is in_header
+    ]
+
+
+def _check(section: SpecimenSection) -> None:
+    check_paths("specimen", (section.sample_id,), "OP")
+    check_paths(
+        "specimen",
+        (section.instrument_sample_id, section.carrier, section.position, section.specimen_type),
+        "OP",
+    )
+    check_paths("specimen.role", section.role, "HOP")
+    check_paths(
+        "specimen",
+        (*section.patient_ids, section.patient_name, section.birth_date, section.sex),
+        "P",
+    )

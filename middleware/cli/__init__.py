@@ -1,0 +1,1 @@
+"""The command `labwire`: one module per verb."""

@@ -1,0 +1,46 @@
+"""`labwire lines`: every line with what passed over it since the node started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from middleware.cli import show
+from middleware.cli.options import DEFAULT_SETTINGS, ConfigOption, JsonOption
+from middleware.cli.site import open_site
+from middleware.cli.status import line_row, status_of
+
+_COLUMNS = (
+    ("line", "line"),
+    ("driver", "driver"),
+    ("state", "state"),
+    ("at", "address"),
+    ("peer", "peer"),
+    ("messages", "messages"),
+    ("last", "last"),
+    ("frames", "frames"),
+    ("connections", "connections"),
+    ("bytes in", "bytes_in"),
+    ("bytes out", "bytes_out"),
+    ("trouble", "last_error"),
+)
+
+
+def lines(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption = False) -> None:
+    """List the lines."""
+    site = open_site(config)
+    found = status_of(site)["lines"]
+    if as_json:
+        show.document("lines", [show.for_json(one) for one in found])
+    elif found:
+        show.table(_COLUMNS, [_row(line_row(one, site)) for one in found])
+    else:
+        show.say("The settings name no line.")
+
+
+def _row(line: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: ", ".join(f"{name} {count}" for name, count in value.items())
+        if isinstance(value, dict)
+        else value
+        for key, value in line.items()
+    }

@@ -1,0 +1,135 @@
+"""How commands speak: tables and sentences for people, one versioned JSON document for programs.
+
+Whatever came over a wire is shown with its control characters made visible, so that a name in a message cannot move the
+cursor, colour the screen or write a row of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from middleware.errors import MiddlewareError
+
+DOCUMENT_VERSION = 1
+_WIDTH_OF_A_PIPE = 240  # a program or a file reads it: nothing is cut off
+
+Row = Mapping[str, Any]
+Columns = Sequence[tuple[str, str]]
+"""Heading and key of each column."""
+
+# Columns that hold JSON text in the store.
+_JSON_COLUMNS = frozenset({"faults", "findings", "comments", "instrument_flags", "detail"})
+_LIST_COLUMNS = frozenset({"quirks", "abnormal_flags"})
+_TEXT_COLUMNS = frozenset({"payload", "reply", "text", "wire"})
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH_OF_A_PIPE
+    return Console(file=stream, width=width, highlight=False)
+
+
+def document(kind: str, items: Sequence[Row], **more: Any) -> None:
+    """Print `items` as a JSON document."""
+    whole = {"labwire": DOCUMENT_VERSION, "kind": kind, **more, "items": items}
+    json_document(whole)
+
+
+def json_document(whole: Mapping[str, Any]) -> None:
+    """Print a document that has its version and kind already."""
+    sys.stdout.write(json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def for_json(row: Row) -> dict[str, Any]:
+    """A row of the store as JSON can hold it: times as ISO 8601 in UTC, bytes as text, lists as lists."""
+    return {key: _for_json(key, value) for key, value in row.items()}
+
+
+def _for_json(key: str, value: Any) -> Any:
+    if key in _LIST_COLUMNS:
+        return [one for one in (value or "").split(",") if one]
+    if key in _JSON_COLUMNS and isinstance(value, str):
+        return json.loads(value)
+    if key.endswith("_at") and isinstance(value, float | int):
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
+    if isinstance(value, bytes):
+        # Latin-1 keeps every byte, so that a program can have the bytes back.
+        return value.decode("latin-1") if key in _TEXT_COLUMNS else value.hex()
+    return value
+
+
+def table(columns: Columns, rows: Sequence[Row], title: str = "") -> None:
+    """Print a table; no rows are said in words by the caller."""
+    made = Table(
+        box=None, pad_edge=False, header_style="bold", title=title or None, title_justify="left"
+    )
+    for heading, _ in columns:
+        made.add_column(heading, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(visible(_cell(row.get(key)))) for _, key in columns))
+    _console().print(made)
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a sentence; its own line ends stay, everything else that is not printable becomes visible."""
+    for line in text.split("\n"):
+        _console().print(Text(visible(line), style=style), soft_wrap=True)
+
+
+def tell_error(error: MiddlewareError) -> None:
+    """A person's mistake, or trouble, as sentences on stderr."""
+    console = _console(stderr=True)
+    for line in str(error).split("\n"):
+        console.print(Text(visible(line), style="red"), soft_wrap=True)
+    if error.what_to_do:
+        console.print(Text(f"What to do: {visible(error.what_to_do)}"), soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """`text` with what a terminal would obey, or hide, made visible."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else f"<{ord(one):02X}>" for one in text)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value) or "-"
+    return str(value)
+
+
+def moment(at: float | None, zone: tzinfo) -> str:
+    """Seconds since 1970 as a time of the node's zone; "-" for none."""
+    if at is None:
+        return "-"
+    return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr while long work runs; call it with (done, total). Nothing where nobody looks."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=_console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

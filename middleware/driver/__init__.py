@@ -1,0 +1,1 @@
+"""What a driver is: its interface, its profile, and the rules by which a profile reads messages."""

@@ -1,0 +1,94 @@
+"""Turns the rules of a profile into functions that read records. Lookups only: there is no expression language.
+
+A protocol gives `locate`, which turns a path into a function from a record to its text: without the blanks around it,
+'' when absent or explicitly null. Everything is resolved once when the driver is made, so that reading a message only
+calls functions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from middleware.driver.profile import PathRule, RoleRule
+from middleware.model import AbnormalFlag, SampleRole
+
+Record = TypeVar("Record")
+Locate = Callable[[str], Callable[[Record], str]]
+RoleFound = tuple[SampleRole, str]
+
+OTHERWISE = "*"  # the key of a role table that stands for any other text
+EXPLICIT_NULL = '""'  # an explicit null (LIS02-A2 5.4.6, HL7 2.5.1 2.5.3.5): there is nothing
+PATIENT: RoleFound = (SampleRole.PATIENT, "")
+
+
+def text_reader(rule: PathRule | None, locate: Locate[Record]) -> Callable[[Record], str]:
+    """Read what a rule describes: its only path, or the first that is not empty; '' for no rule."""
+    if rule is None:
+        return _nothing
+    readers = [locate(path) for path in rule.paths]
+    if len(readers) == 1:
+        return readers[0]
+
+    def first_of(record: Record) -> str:
+        for reader in readers:
+            text = reader(record)
+            if text:
+                return text
+        return ""
+
+    return first_of
+
+
+def _nothing(record: object) -> str:
+    return ""
+
+
+def role_reader(rules: Sequence[RoleRule], locate: Locate[Record]) -> Callable[[Record], RoleFound]:
+    """The role of a specimen and the rule that says so. Any mark of a control outweighs the lack of others.
+
+    A role `patient` never ends the search: one mark saying "patient" beside one saying "control" is a control.
+    """
+    tests = [_role_test(rule, locate) for rule in rules]
+
+    def read(record: Record) -> RoleFound:
+        found = PATIENT
+        for test in tests:
+            role = test(record)
+            if role[0] is not SampleRole.PATIENT:
+                return role
+            found = found if found[1] else role
+        return found
+
+    return read
+
+
+def _role_test(rule: RoleRule, locate: Locate[Record]) -> Callable[[Record], RoleFound]:
+    text_of = locate(rule.path)
+    path, table, role = rule.path, rule.table, rule.role
+    if role is None:
+        otherwise = table.get(OTHERWISE)
+
+        def by_table(record: Record) -> RoleFound:
+            text = text_of(record)
+            found = table.get(text, otherwise)
+            return PATIENT if found is None else (found, f"{path} is {text or 'empty'}")
+
+        return by_table
+    pattern, matched = re.compile(rule.pattern, re.IGNORECASE), role
+
+    def by_pattern(record: Record) -> RoleFound:
+        if pattern.fullmatch(text_of(record)):
+            return matched, f"{path} matches {pattern.pattern}"
+        return PATIENT
+
+    return by_pattern
+
+
+def split_flags(
+    texts: Sequence[str], table: Mapping[str, AbnormalFlag]
+) -> tuple[tuple[AbnormalFlag, ...], tuple[str, ...]]:
+    """Flags with a meaning in `table`, and the others, which stay the analyzer's own. Each once, in the order sent."""
+    known = {table[text]: None for text in texts if text in table}
+    return tuple(known), tuple(dict.fromkeys(text for text in texts if text and text not in table))

@@ -1,0 +1,63 @@
+"""Every tolerated deviation in one list: those of the data link joined with those of the records.
+
+Strict is the default. A quirk is in force only when a profile (or a line's `link` table) names it, and each use is
+counted. There is no other way for an analyzer to be treated differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from middleware.wire.lis1.quirks import QUIRKS as LINK_QUIRKS
+from middleware.wire.lis1.quirks import Quirk
+from middleware.wire.lis2.message import BYTE_ORDER_MARK, LINE_FEED_SEPARATORS, RECORDS_NUMBERED
+
+RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
+    {
+        LINE_FEED_SEPARATORS: Quirk(
+            "LIS02-A2 5.1",
+            "Ends records with LF or CR LF inside a message that was framed as one text.",
+            "LF ends a record as CR does; empty records are dropped.",
+        ),
+        BYTE_ORDER_MARK: Quirk(
+            "LIS02-A2 5.1",
+            "Puts a byte order mark before the header record.",
+            "The mark is dropped.",
+        ),
+        RECORDS_NUMBERED: Quirk(
+            "LIS02-A2 5.1",
+            "Writes a digit (the frame number) before each record inside one frame.",
+            "A digit before a record letter is dropped.",
+        ),
+    }
+)
+
+QUIRKS: Mapping[str, Quirk] = MappingProxyType({**LINK_QUIRKS, **RECORD_QUIRKS})
+
+# Those that cannot change a value, a test or a sample id: the generic drivers may name them.
+# What weakens the check of a frame (checksum_*, frame_number_*) is never among them.
+HARMLESS_QUIRKS = frozenset(
+    {
+        "byte_order_mark",
+        "line_feed_ends_record",
+        "line_feed_in_text",
+        "line_feed_separators",
+        "lowercase_checksum",
+        "nul_in_text",
+        "reply_doubled",
+        "session_end_missing",
+        "trailer_incomplete",
+    }
+)
+
+
+def unknown_quirks(names: Iterable[str]) -> list[str]:
+    """A sentence for each name that is no quirk, with the nearest one that is."""
+    return [_complaint(name) for name in names if name not in QUIRKS]
+
+
+def _complaint(name: str) -> str:
+    near = get_close_matches(name, QUIRKS, n=1)
+    return f"unknown quirk {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -1,0 +1,360 @@
+"""One configured analyzer interface: transport, link and driver, kept over reconnects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from middleware.clock import Clock
+from middleware.driver.api import Driver
+from middleware.line.intake import Confirmations, Intake, IntakeServices
+from middleware.line.settings import LineSettings
+from middleware.observe.events import (
+    BytesMoved,
+    ConnectionSeen,
+    ContentionCounted,
+    FramesCounted,
+    LineStateChanged,
+    MessageRejected,
+    ProtocolTimeout,
+    QuirksUsed,
+)
+from middleware.observe.health import Health, WarnableCode
+from middleware.store.writer import Writer
+from middleware.transport.base import (
+    Address,
+    ConnectionOutcome,
+    Transport,
+    TransportOwner,
+    TransportState,
+)
+from middleware.transport.settings import TransportSettings
+from middleware.transport.shim import Shim
+from middleware.transport.tcp import make_tcp_transport
+from middleware.wire.events import (
+    AcknowledgementConfirmed,
+    ContentionSeen,
+    Event,
+    FrameRefused,
+    MessageAbandoned,
+    MessageReceived,
+    SessionOpened,
+    SessionRefused,
+    TimerExpired,
+)
+
+# How long a stopping line lets a running session and its commits come to an end.
+DRAIN_WITHIN_S = 3.0
+
+TransportMaker = Callable[[TransportSettings, Any, TransportOwner, Callable[[], float]], Transport]
+
+
+class LineState(StrEnum):
+    """How a line stands, for people and for `labwire_line_state`."""
+
+    STOPPED = "stopped"
+    LISTENING = "listening"
+    DIALLING = "dialling"
+    WAITING = "waiting"
+    OPEN = "open"  # the transport is connected; the analyzer has not spoken its protocol yet
+    CONNECTED = "connected"  # proved: the analyzer spoke its protocol on this connection
+    FAULT = "fault"  # could not start, or its driver failed; started again by the supervisor
+
+
+UP = frozenset({LineState.OPEN, LineState.CONNECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class LineServices:
+    """What a line needs of the node. `random` gives numbers from 0 to 1 (jitter of reconnects)."""
+
+    reactor: Any
+    clock: Clock
+    writer: Writer
+    health: Health
+    confirmations: Confirmations
+    random: Callable[[], float]
+    make_transport: TransportMaker = make_tcp_transport
+
+
+@dataclass(frozen=True, slots=True)
+class LineStatus:
+    """For status pages. Times are seconds since 1970 UTC (None: not yet)."""
+
+    line: str
+    driver: str
+    state: LineState
+    since: float
+    detail: str
+    address: str
+    peer: str
+    link: str
+    is_accepting: bool
+    messages: int
+    last_message_at: float | None
+    last_error: str
+    connections: Mapping[str, int]
+    frames: Mapping[str, int]
+    bytes_in: int
+    bytes_out: int
+
+
+class Line:
+    """I am responsible for one analyzer's connection; what it sends goes to my intake."""
+
+    def __init__(self, settings: LineSettings, driver: Driver, services: LineServices) -> None:
+        self.id = settings.id
+        self.settings = settings
+        self.driver = driver
+        self.state = LineState.STOPPED
+        self.on_fault: Callable[[Line], None] | None = None
+        self._services = services
+        self._driver_id = driver.profile.driver.id
+        self._intake = Intake(
+            settings.id,
+            driver,
+            IntakeServices(
+                services.writer, services.reactor, services.clock, services.confirmations
+            ),
+            self._message_accepted,
+        )
+        self._transport = services.make_transport(
+            settings.transport, services.reactor, self, services.random
+        )
+        self._shim: Shim | None = None
+        self._is_accepting = True
+        self._since = services.clock.utc_now().timestamp()
+        self._detail = ""
+        self._last_error = ""
+        self.messages = 0
+        self._last_message_at: float | None = None
+        self._connections: dict[str, int] = {}
+        self._totals: dict[tuple[str, str], int] = {}  # of links that are gone, and shown so far
+        self._seen: Mapping[tuple[str, str], int] = {}  # of the link that is here
+        self._bytes = [0, 0]
+        self._bytes_seen = (0, 0)
+        self._settled: list[Deferred[None]] = []
+        services.writer.on_writable_changed(self._writable_changed)
+
+    # -- what the node asks -----------------------------------------------------------------------
+
+    @property
+    def address(self) -> Address:
+        """Where the line listens (the real port), or whom it dials."""
+        return self._transport.address
+
+    def start(self) -> None:
+        """Listen or dial. Raises PortTaken or DriverError; the line is then in state FAULT."""
+        self._intake.resume()
+        try:
+            self.driver.make_link(self.settings.link)  # a fault of its options shows now, not later
+            self._transport.start()
+        except Exception as error:
+            self._change(LineState.FAULT, str(error))
+            raise
+
+    async def stop(self) -> None:
+        """End in good order: a running session may finish (bounded), then the connection closes."""
+        shim = self._shim
+        if shim is not None:
+            shim.set_accepting(False)
+            if not shim.link.is_neutral:
+                await self._settle(shim)
+        await self._intake.drain()  # what is being committed can still be acknowledged
+        await self._transport.stop()
+        await self._intake.drain()  # a session that was cut off left an incomplete message
+        self.flush_counts()
+        self._change(LineState.STOPPED, "stopped")
+
+    def set_accepting(self, is_accepting: bool) -> None:
+        """Whether new sessions are granted (False: the disk is nearly full)."""
+        self._is_accepting = is_accepting
+        self._apply_accepting()
+
+    def fail(self, detail: str) -> None:
+        """Show the line as faulty (the supervisor does, when it gives the driver a rest)."""
+        self._change(LineState.FAULT, detail)
+
+    def status(self) -> LineStatus:
+        """How the line stands now."""
+        self.flush_counts()
+        shim = self._shim
+        return LineStatus(
+            line=self.id,
+            driver=self._driver_id,
+            state=self.state,
+            since=self._since,
+            detail=self._detail,
+            address=str(self.address),
+            peer=shim.peer if shim else "",
+            link=shim.link.state_name if shim else "",
+            is_accepting=self._is_accepting and self._services.writer.is_writable,
+            messages=self.messages,
+            last_message_at=self._last_message_at,
+            last_error=self._last_error,
+            connections=dict(self._connections),
+            frames={" ".join(key): count for key, count in sorted(self._totals.items())},
+            bytes_in=self._bytes[0],
+            bytes_out=self._bytes[1],
+        )
+
+    def flush_counts(self) -> None:
+        """Count what the link and the shim have counted since the last time; cheap, often called."""
+        shim = self._shim
+        if shim is None:
+            return
+        for index, (direction, now) in enumerate(
+            (("received", shim.bytes_in), ("sent", shim.bytes_out))
+        ):
+            count = now - self._bytes_seen[index]
+            if count:
+                self._bytes[index] += count
+                BytesMoved(self.id, direction, count).emit()
+        self._bytes_seen = (shim.bytes_in, shim.bytes_out)
+        counts = dict(shim.link.counts())
+        for key, total in counts.items():
+            count = total - self._seen.get(key, 0)
+            if count:
+                self._totals[key] = self._totals.get(key, 0) + count
+                self._count(key, count)
+        self._seen = counts
+
+    # -- TransportOwner ---------------------------------------------------------------------------
+
+    def make_shim(self, peer: str) -> Shim:
+        """A new connection: a fresh link of the driver's."""
+        link = self.driver.make_link(self.settings.link)
+        return Shim(link, self._services.reactor, self, peer)
+
+    def transport_changed(self, state: TransportState, detail: str) -> None:
+        """The transport's states are the line's, up to OPEN; CONNECTED must be proved."""
+        self._change(LineState(state.value), detail)
+
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
+        """Count it; a stranger is also shown to a person until the analyzer connects again."""
+        ConnectionSeen(self.id, outcome.value).emit()
+        self._connections[outcome.value] = self._connections.get(outcome.value, 0) + 1
+        health = self._services.health
+        if outcome is ConnectionOutcome.REFUSED_PEER:
+            text = f"A connection from {peer} to line {self.id} was refused."
+            health.raise_warning(WarnableCode.PEER_REFUSED, self.id, text)
+        elif outcome is ConnectionOutcome.ACCEPTED:
+            health.clear(WarnableCode.PEER_REFUSED, self.id)
+
+    # -- ShimOwner --------------------------------------------------------------------------------
+
+    def connection_opened(self, shim: Shim) -> None:
+        """Connected: nothing is proved yet."""
+        self._shim = shim
+        self._seen = {}
+        self._bytes_seen = (0, 0)
+        self._apply_accepting()
+
+    def connection_closed(self, shim: Shim, reason: str) -> None:
+        """Gone: count the rest."""
+        self._intake.forget(shim)
+        if shim is self._shim:
+            self.flush_counts()
+            self._shim = None
+            self._last_error = reason
+        self._announce_settled()
+
+    def link_failed(self, _shim: Shim, error: Exception) -> None:
+        """The driver's link raised: a person must know; the supervisor decides what follows."""
+        text = f"The link of line {self.id} failed: {type(error).__name__}."
+        self._last_error = text
+        self._services.health.raise_warning(WarnableCode.LINE_DRIVER_FAULT, self.id, text)
+        if self.on_fault is not None:
+            self.on_fault(self)
+
+    def events_arrived(self, shim: Shim, events: list[Event]) -> None:
+        """What the link reported, in order."""
+        for event in events:
+            if isinstance(event, MessageReceived):
+                self._prove()
+                self._intake.take_in(shim, event)
+            elif isinstance(event, AcknowledgementConfirmed):
+                self._intake.confirm(shim, event.token)
+            elif isinstance(event, MessageAbandoned):
+                self._intake.keep_incomplete(event)
+            elif isinstance(event, SessionOpened):
+                self._prove()
+            else:
+                self._note(event)
+        if self._settled and shim.link.is_neutral:
+            self._announce_settled()
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _note(self, event: Event) -> None:
+        """Troubles: counted, and the last one is shown."""
+        if isinstance(event, FrameRefused):
+            self._last_error = f"frame {event.direction}: {event.reason} ({event.clause})"
+        elif isinstance(event, SessionRefused):
+            self._last_error = f"session {event.direction}: {event.reason}"
+            if event.direction == "received":
+                MessageRejected(self.id, event.reason).emit()
+        elif isinstance(event, TimerExpired):
+            self._last_error = f"timer {event.timer} ran out ({event.clause})"
+            ProtocolTimeout(self.id, event.timer).emit()
+            if event.timer == "reply_deadline":
+                MessageRejected(self.id, event.timer).emit()
+        elif isinstance(event, ContentionSeen):
+            ContentionCounted(self.id).emit()
+
+    def _message_accepted(self) -> None:
+        self.messages += 1
+        self._last_message_at = self._services.clock.utc_now().timestamp()
+
+    def _prove(self) -> None:
+        if self.state is LineState.OPEN:
+            self._change(LineState.CONNECTED, self._detail)
+            self._services.health.clear(WarnableCode.LINE_DRIVER_FAULT, self.id)
+
+    def _change(self, state: LineState, detail: str) -> None:
+        self._detail = detail
+        if state is self.state:
+            return
+        self.state = state
+        self._since = self._services.clock.utc_now().timestamp()
+        is_up = state in UP
+        LineStateChanged(self.id, self._driver_id, state.value, is_up).emit()
+        health = self._services.health
+        if is_up or state is LineState.STOPPED:
+            health.clear(WarnableCode.LINE_DOWN, self.id)
+        else:
+            text = f"Line {self.id} has no connection: {detail}."
+            health.raise_warning(WarnableCode.LINE_DOWN, self.id, text)
+
+    def _writable_changed(self, _is_writable: bool, _reason: str) -> None:
+        self._apply_accepting()
+
+    def _apply_accepting(self) -> None:
+        if self._shim is not None:
+            is_accepting = self._is_accepting and self._services.writer.is_writable
+            self._shim.set_accepting(is_accepting)
+
+    def _count(self, key: tuple[str, str], count: int) -> None:
+        what, name = key
+        if what == "quirk":
+            QuirksUsed(self.id, name, count).emit()
+        else:
+            FramesCounted(self.id, what, name, count).emit()
+
+    async def _settle(self, shim: Shim) -> None:
+        """Wait until the session of `shim` has ended, at most DRAIN_WITHIN_S."""
+        settled: Deferred[None] = Deferred()
+        self._settled.append(settled)
+        timer = self._services.reactor.callLater(DRAIN_WITHIN_S, self._announce_settled)
+        await settled
+        if timer.active():
+            timer.cancel()
+
+    def _announce_settled(self) -> None:
+        settled, self._settled = self._settled, []
+        for waiter in settled:
+            waiter.callback(None)

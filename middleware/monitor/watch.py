@@ -1,0 +1,143 @@
+"""Looks at the whole node once a second: the event loop, the clock, the disk, the outbox and what waits for people.
+
+What it finds becomes gauges and warnings. It changes one thing only: below the low-disk mark lines grant no new sessions,
+so that results wait in the analyzers and what was taken in can still be delivered (DESIGN 5.4).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+
+from middleware.clock import Clock
+from middleware.delivery.gauge import BacklogRow, read_backlog, tell_backlog
+from middleware.observe.events import DiskGauged, LoopLagged, StoreFailed
+from middleware.observe.health import Health, WarnableCode
+from middleware.store import journal
+from middleware.store.connection import Connection
+from middleware.store.reader import Reader
+from middleware.store.schema import JournalState, OutboxState
+
+EVERY_S = 1.0
+# A checkpoint needs the log's size once more, and the log is cut at 64 MiB (store/engine.py).
+LOW_DISK_BYTES = 192 * 1024 * 1024
+# On a small disk the mark is this share of it, so that a small disk is not "low" from the first day.
+LOW_DISK_SHARE = 0.05
+# The wall clock drifts by parts per million; a second against the monotonic clock within one tick was a step.
+CLOCK_STEP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WatchParts:
+    """What the watch looks at. `alert_after_s` is by connector; `set_accepting` opens and closes the lines' doors."""
+
+    reader: Reader
+    clock: Clock
+    reactor: Any
+    health: Health
+    data_dir: Path
+    store_file: Path | None
+    alert_after_s: Mapping[str, float]
+    set_accepting: Callable[[bool], None]
+
+
+class Watch:
+    """I am responsible for what is wrong being seen within a few seconds."""
+
+    def __init__(self, parts: WatchParts) -> None:
+        self._parts = parts
+        self._timer: IDelayedCall | None = None
+        self._expected = 0.0
+        self._offset: float | None = None  # wall clock minus monotonic clock, when last looked
+        self._is_low = False
+        self._reading: Deferred[None] = succeed(None)
+        self._is_running = False
+        self.loop_lag_s = 0.0
+
+    def start(self) -> None:
+        """Look now, and then once a second."""
+        self._is_running = True
+        self._expected = self._parts.clock.monotonic()
+        self._look()
+
+    def stop(self) -> Deferred[None]:
+        """Fires when the last reading has ended. Idempotent."""
+        self._is_running = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        done: Deferred[None] = Deferred()
+        self._reading.addBoth(lambda _: done.callback(None))
+        return done
+
+    def _look(self) -> None:
+        parts = self._parts
+        now = parts.clock.monotonic()
+        self.loop_lag_s = max(0.0, now - self._expected)
+        LoopLagged(self.loop_lag_s).emit()
+        self._look_at_clock(now)
+        self._look_at_disk()
+        if self._reading.called:
+            self._reading = Deferred.fromCoroutine(self._look_at_store())
+        if self._is_running:
+            self._expected = now + EVERY_S
+            self._timer = parts.reactor.callLater(EVERY_S, self._look)
+
+    def _look_at_clock(self, now: float) -> None:
+        offset = self._parts.clock.utc_now().timestamp() - now
+        before, self._offset = self._offset, offset
+        if before is not None and abs(offset - before) >= CLOCK_STEP_S:
+            text = f"by {offset - before:+.0f} s"
+            self._parts.health.raise_warning(WarnableCode.CLOCK_STEPPED, "", text)
+
+    def _look_at_disk(self) -> None:
+        parts = self._parts
+        usage = shutil.disk_usage(parts.data_dir)
+        size = parts.store_file.stat().st_size if parts.store_file is not None else 0
+        DiskGauged(usage.free, size).emit()
+        is_low = usage.free < min(LOW_DISK_BYTES, LOW_DISK_SHARE * usage.total)
+        if is_low == self._is_low:
+            return
+        self._is_low = is_low
+        parts.set_accepting(not is_low)
+        if is_low:
+            text = f"{usage.free // 1024 // 1024} MiB are free in {parts.data_dir}: no new sessions are granted."
+            parts.health.raise_warning(WarnableCode.DISK_LOW, "", text)
+        else:
+            parts.health.clear(WarnableCode.DISK_LOW)
+
+    async def _look_at_store(self) -> None:
+        try:
+            backlog, unreadable = await self._parts.reader.read(self._read)
+        except Exception as error:  # noqa: BLE001 - the writer says what is wrong with the store; here it is only looked at
+            StoreFailed("watch", f"{type(error).__name__}").emit()
+            return
+        health = self._parts.health
+        tell_backlog(backlog, health)
+        for connector, counts, oldest_at in backlog:
+            self._judge_backlog(connector, counts[OutboxState.WAITING], oldest_at)
+        if unreadable:
+            health.raise_warning(WarnableCode.UNREADABLE_MESSAGES, "", f"{unreadable} wait.")
+        else:
+            health.clear(WarnableCode.UNREADABLE_MESSAGES)
+
+    def _read(self, conn: Connection) -> tuple[list[BacklogRow], int]:
+        waiting = journal.counts_for_people(conn)
+        return read_backlog(conn, self._parts.alert_after_s), waiting.get(
+            JournalState.UNREADABLE, 0
+        )
+
+    def _judge_backlog(self, connector: str, waiting: int, oldest_at: float | None) -> None:
+        health = self._parts.health
+        age_s = 0.0 if oldest_at is None else self._parts.clock.utc_now().timestamp() - oldest_at
+        if waiting and age_s > self._parts.alert_after_s[connector]:
+            text = f"{waiting} messages wait, the oldest for {age_s / 60:.0f} minutes."
+            health.raise_warning(WarnableCode.BACKLOG_GROWING, connector, text)
+        else:
+            health.clear(WarnableCode.BACKLOG_GROWING, connector)

@@ -1,0 +1,339 @@
+"""The node: builds everything from one Setup, wires who is woken by what, starts and stops it in order.
+
+Start: lock, schema, setup row, writer, worker, lanes, watch, control and monitor, lines. Lines come last, so that nothing is
+acknowledged before all that happens afterwards is in place. Stop runs the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Engine
+from twisted.internet.defer import Deferred
+
+from middleware import __version__
+from middleware.clock import Clock
+from middleware.delivery.connector import Connector
+from middleware.delivery.lane import Lane, LaneParts
+from middleware.line.intake import Confirmations
+from middleware.line.line import Line, LineServices
+from middleware.line.supervisor import Supervisor
+from middleware.monitor.control import ControlServer, Verb
+from middleware.monitor.http import MonitorServer, Probes
+from middleware.monitor.lock import NodeLock
+from middleware.monitor.status import StatusParts, snapshot
+from middleware.monitor.watch import Watch, WatchParts
+from middleware.observe import metrics
+from middleware.observe.events import NodeStarted, NodeStopped
+from middleware.observe.health import Health, WarnableCode
+from middleware.pipeline.commands import CHANGES, COMMANDS, CommandJob
+from middleware.pipeline.discovery import discover_checks
+from middleware.pipeline.mend import settle
+from middleware.pipeline.worker import Worker, WorkerParts
+from middleware.setup import ConnectorSetup, Setup
+from middleware.store import meta, setups
+from middleware.store.connection import Connection
+from middleware.store.engine import (
+    DATABASE_FILE,
+    check_schema,
+    database_url,
+    open_engine,
+    open_readonly,
+    upgrade,
+)
+from middleware.store.outbox import counts, oldest_waiting
+from middleware.store.reader import Reader
+from middleware.store.writer import Writer, WriteQueue
+from middleware.transport.reactor import require_monotonic_time
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParts:
+    """What a node is given: the reactor, the clock, numbers from 0 to 1 for jitter, and who starts it (for the audit).
+
+    `commit_delay_s` makes each commit slower: for benches of slow disks.
+    """
+
+    reactor: Any
+    clock: Clock
+    random: Callable[[], float]
+    author: str
+    commit_delay_s: float = 0.0
+
+
+class Node:
+    """I am responsible for one running middleware process."""
+
+    def __init__(self, setup: Setup, parts: NodeParts) -> None:
+        self.setup = setup
+        self._parts = parts
+        self._lock = NodeLock(setup.node.data_dir)
+        self._ends: list[Callable[[], Awaitable[object]]] = []  # in the order of starting
+        self.health = Health(parts.clock)
+
+    async def start(self) -> None:
+        """Start everything; when something fails, what was started is stopped and the error raised."""
+        try:
+            self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop in the reverse order; each part is told even when another failed. Idempotent."""
+        failure: Exception | None = None
+        while self._ends:
+            try:
+                await self._ends.pop()()
+            except Exception as error:  # noqa: BLE001 - the rest must still be stopped; the first fault is told
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def _start(self) -> None:
+        require_monotonic_time(self._parts.reactor)
+        self.setup.node.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock.acquire()
+        self._ends.append(_as_async(self._lock.release))
+        self._ends.append(_as_async(NodeStopped(self.setup.node.name).emit))
+        self._open_store()
+        self._describe()
+        self._start_worker()
+        self._start_lanes()
+        self._start_lines_and_watch()
+        NodeStarted(self.setup.node.name, __version__, self.setup.generation).emit()
+
+    # -- the store --------------------------------------------------------------------------------
+
+    def _open_store(self) -> None:
+        node = self.setup.node
+        url = database_url(node.data_dir, node.database)
+        engine = open_engine(url)
+        self._ends.append(_as_async(engine.dispose))
+        upgrade(engine)
+        check_schema(engine)
+        self.setup = self._record(engine)
+        self._engine = engine
+        self._writer = Writer(
+            engine, self._parts.reactor, commit_delay_s=self._parts.commit_delay_s
+        )
+        self._writer.on_writable_changed(self._writable_changed)
+        self._writer.start()
+        self._ends.append(self._writer.stop)
+        self._reader = Reader(open_readonly(url), self._parts.reactor)
+        self._reader.start()
+        self._ends.append(self._reader.stop)
+        self._store_file = None if node.database else node.data_dir / DATABASE_FILE
+
+    def _record(self, engine: Engine) -> Setup:
+        """Give the setup its generation; the store refuses another environment than its own."""
+        setup, now = self.setup, self._parts.clock.utc_now().timestamp()
+        with engine.connect() as conn, conn.begin():
+            meta.identify(conn, setup.node.environment.value, now)
+            generation = setups.save(
+                conn,
+                setups.AppliedSetup(
+                    applied_at=now,
+                    author=self._parts.author,
+                    reason="node started",
+                    sha256=setup.source_sha256,
+                    body=setup.source_text,
+                ),
+            )
+        return replace(setup, generation=generation)
+
+    def _writable_changed(self, is_writable: bool, reason: str) -> None:  # noqa: FBT001 - the writer's callback
+        if is_writable:
+            self.health.clear(WarnableCode.STORE_NOT_WRITABLE)
+        else:
+            self.health.raise_warning(WarnableCode.STORE_NOT_WRITABLE, "", reason)
+
+    def _describe(self) -> None:
+        metrics.initialise(
+            [(line.id, line.driver) for line in self.setup.lines.values()],
+            [(one.id, one.alert_after_s) for one in self.setup.connectors.values()],
+        )
+
+    # -- the way through --------------------------------------------------------------------------
+
+    def _start_worker(self) -> None:
+        parts = self._parts
+        worker = Worker(
+            WorkerParts(
+                self._writer,
+                self._reader,
+                lambda: self.setup,
+                parts.clock,
+                parts.reactor,
+                checks=discover_checks(),
+                health=self.health,
+            )
+        )
+        worker.start()
+        self._ends.append(worker.stop)
+
+    def _start_lanes(self) -> None:
+        self._connectors: dict[str, Connector] = {}
+        for one in self.setup.connectors.values():
+            self._start_connector(one)
+
+    def _start_connector(self, one: ConnectorSetup) -> None:
+        parts = self._parts
+        connector = one.factory.make(one.id, one.settings, parts.reactor)
+        self._connectors[one.id] = connector
+        job = partial(settle, setup=lambda: self.setup)
+        lanes = [
+            Lane(
+                one.id,
+                number,
+                LaneParts(
+                    connector,
+                    self._writer,
+                    self._reader,
+                    parts.clock,
+                    parts.reactor,
+                    parts.random,
+                    one.window,
+                    settle=job,
+                    health=self.health,
+                ),
+            )
+            for number in range(one.lanes)
+        ]
+        self._ends.append(partial(_stop_lanes, lanes, connector))
+        _begin(connector.open())
+        for lane in lanes:
+            lane.start()
+
+    def _start_lines_and_watch(self) -> None:
+        parts, setup = self._parts, self.setup
+        confirmations = Confirmations(self._writer, parts.reactor)
+        services = LineServices(
+            parts.reactor, parts.clock, self._writer, self.health, confirmations, parts.random
+        )
+        lines = [
+            Line(settings, setup.driver_of(settings.id), services)
+            for settings in setup.lines.values()
+        ]
+        self._supervisor = Supervisor(lines, confirmations, parts.reactor)
+        self._watch = self._make_watch()
+        self._watch.start()
+        self._ends.append(self._watch.stop)
+        control = ControlServer(parts.reactor, setup.node.data_dir, self._verbs())
+        control.start()
+        self._ends.append(control.stop)
+        if setup.monitor_listen is not None:
+            monitor = MonitorServer(
+                parts.reactor, setup.monitor_listen, parts.clock, self._probes()
+            )
+            monitor.start()
+            self._ends.append(monitor.stop)
+        self._supervisor.start()
+        self._ends.append(self._supervisor.stop)
+
+    # -- what people and machines ask -------------------------------------------------------------
+
+    def _make_watch(self) -> Watch:
+        return Watch(
+            WatchParts(
+                self._reader,
+                self._parts.clock,
+                self._parts.reactor,
+                self.health,
+                self.setup.node.data_dir,
+                self._store_file,
+                {one.id: one.alert_after_s for one in self.setup.connectors.values()},
+                self._supervisor.set_accepting,
+            )
+        )
+
+    def _probes(self) -> Probes:
+        return Probes(
+            loop_lag_s=lambda: self._watch.loop_lag_s,
+            readiness={
+                "store": lambda: "" if self._writer.is_writable else "the store cannot be written",
+                "lines": lambda: "" if self._supervisor.is_ready else "a line could not start",
+            },
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Everything now, made of what JSON can hold."""
+        parts = StatusParts(
+            node=self._node_status,
+            lines=self._supervisor.status,
+            connectors=self._connector_status,
+            store=self._store_status,
+        )
+        return snapshot(parts, self.health, self._parts.clock)
+
+    def _node_status(self) -> dict[str, Any]:
+        node = self.setup.node
+        return {
+            "name": node.name,
+            "environment": node.environment,
+            "version": __version__,
+            "data_dir": node.data_dir,
+            "setup_generation": self.setup.generation,
+        }
+
+    def _connector_status(self) -> list[dict[str, Any]]:
+        def read(conn: Connection) -> list[dict[str, Any]]:
+            stored = counts(conn)
+            return [
+                {
+                    "connector": connector_id,
+                    **_plain_status(connector),
+                    "messages": stored.get(connector_id, {}),
+                    "oldest_waiting_at": oldest_waiting(conn, connector_id),
+                }
+                for connector_id, connector in self._connectors.items()
+            ]
+
+        return self._reader.read_now(read)
+
+    def _store_status(self) -> dict[str, Any]:
+        return {"is_writable": self._writer.is_writable, "jobs_waiting": self._writer.waiting}
+
+    def _verbs(self) -> Mapping[str, Verb]:
+        async def status(_arguments: Mapping[str, Any], _author: str) -> dict[str, Any]:
+            return self.status()
+
+        verbs: dict[str, Verb] = {"status": status}
+        for name, job in COMMANDS.items():
+            verbs[name] = partial(self._command, job)
+        return verbs
+
+    async def _command(
+        self, job: CommandJob, arguments: Mapping[str, Any], author: str
+    ) -> dict[str, Any]:
+        now = self._parts.clock.utc_now().timestamp()
+        setup = self.setup
+        return await self._writer.submit(
+            lambda conn: job(conn, arguments, author, setup, now), WriteQueue.INTAKE, CHANGES
+        )
+
+
+def _as_async(end: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    async def ended() -> object:
+        return end()
+
+    return ended
+
+
+async def _stop_lanes(lanes: list[Lane], connector: Connector) -> None:
+    stopping = [lane.stop() for lane in lanes]
+    await connector.close()  # ends what is under way
+    for stopped in stopping:
+        await stopped
+
+
+def _begin(opening: Coroutine[Deferred[Any], Any, None]) -> None:
+    """Opening does not wait for the peer; trouble with it is the connector's to show."""
+    Deferred.fromCoroutine(opening)
+
+
+def _plain_status(connector: Connector) -> dict[str, Any]:
+    return asdict(connector.status())

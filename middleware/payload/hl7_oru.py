@@ -1,0 +1,172 @@
+"""Released results of one specimen as ORU^R01 or OUL^R22 of HL7 2.5.1 (DESIGN 8.5). Pure: same rows, same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from middleware.payload.hl7_time import stamp_in_zone, stamp_with_offset
+from middleware.payload.hl7_value import WITHOUT_VALUE, flags_of, status_of, value_of
+from middleware.payload.outgoing import OutgoingSpecimen, RenderContext, Row
+from middleware.wire.hl7.delimiters import escape, escape_formatted
+
+LOCAL_CODES = "99LAB"
+"""HL7 table 0396: a coding system of the sender's own. The analyzer's test codes are its."""
+
+LOCAL_DETAILS = "99DET"
+"""The rest of the analyzer's test id (aspect, dilution, replicate), which keeps kinds of one test apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hl7Names:
+    """MSH-3 to MSH-6, and whether enhanced acknowledgements are asked for (MSH-15, MSH-16).
+
+    An empty sending facility means the node's name.
+    """
+
+    sending_application: str = "LABWIRE"
+    sending_facility: str = ""
+    receiving_application: str = "LIS"
+    receiving_facility: str = ""
+    is_enhanced: bool = False
+
+
+class OruRenderer:
+    """ORU^R01: MSH, PID (when the analyzer sent a patient), OBR, OBX and NTE for each result, SPM."""
+
+    format = "hl7_oru_r01"
+
+    def __init__(self, names: Hl7Names) -> None:
+        self._names = names
+
+    def render(self, specimen: OutgoingSpecimen, context: RenderContext) -> bytes:
+        """The message in UTF-8, each segment ended by CR."""
+        lines = [_msh("ORU^R01^ORU_R01", self._names, context)]
+        _add_patient(lines, specimen.rows)
+        lines.append(_obr(specimen, context))
+        _add_results(lines, specimen.rows)
+        lines.append(_spm(specimen))
+        return _whole(lines)
+
+
+class OulRenderer:
+    """OUL^R22: MSH, PID (when the analyzer sent a patient), SPM, OBR, then OBX and NTE for each result."""
+
+    format = "hl7_oul_r22"
+
+    def __init__(self, names: Hl7Names) -> None:
+        self._names = names
+
+    def render(self, specimen: OutgoingSpecimen, context: RenderContext) -> bytes:
+        """The message in UTF-8, each segment ended by CR."""
+        lines = [_msh("OUL^R22^OUL_R22", self._names, context)]
+        _add_patient(lines, specimen.rows)
+        lines.append(_spm(specimen))
+        lines.append(_obr(specimen, context))
+        _add_results(lines, specimen.rows)
+        return _whole(lines)
+
+
+def _whole(lines: list[str]) -> bytes:
+    lines.append("")
+    # A lone surrogate can come from nowhere but a damaged setting; it must not stop the others.
+    return "\r".join(lines).encode("utf-8", "replace")
+
+
+def _msh(message_type: str, names: Hl7Names, context: RenderContext) -> str:
+    asked = "AL" if names.is_enhanced else ""
+    return (
+        f"MSH|^~\\&|{escape(names.sending_application)}"
+        f"|{escape(names.sending_facility or context.node)}"
+        f"|{escape(names.receiving_application)}|{escape(names.receiving_facility)}"
+        f"|{stamp_in_zone(context.created_at, context.time_zone)}||{message_type}"
+        f"|{context.control_id}|{context.processing_id}|2.5.1|||{asked}|{asked}||UNICODE UTF-8"
+    )
+
+
+def _add_patient(lines: list[str], rows: Sequence[Row]) -> None:
+    for row in rows:
+        identifier, name = row.get("patient_id") or "", row.get("patient_name") or ""
+        birth_date, sex = row.get("birth_date") or "", row.get("sex") or ""
+        if not (identifier or name or birth_date or sex):
+            continue
+        listed = escape(identifier)
+        if row.get("patient_authority"):
+            listed += f"^^^{escape(row['patient_authority'])}"
+        written = "^".join([escape(part) for part in name.split("^")])
+        lines.append(f"PID|1||{listed}||{written}||{escape(birth_date)}|{escape(sex)}".rstrip("|"))
+        return
+
+
+def _test_id(row: Row) -> str:
+    written = f"{escape(row['test_code'])}^{escape(row.get('test_name') or '')}^{LOCAL_CODES}"
+    detail = row.get("test_detail")
+    return f"{written}^{escape(detail)}^^{LOCAL_DETAILS}" if detail else written
+
+
+def _obr(specimen: OutgoingSpecimen, context: RenderContext) -> str:
+    sample_id = escape(specimen.sample_id)
+    reported = stamp_in_zone(context.created_at, context.time_zone)
+    # OBR-7 is the time of collection, which an analyzer does not know: it stays empty.
+    return (
+        f"OBR|1|{sample_id}|{sample_id}|{_test_id(specimen.rows[0])}||||||||||||||||||{reported}"
+        f"|||{_report_status(specimen.rows)}"
+    )
+
+
+def _report_status(rows: Sequence[Row]) -> str:
+    """OBR-25 (HL7 table 0123) from the statuses of the results."""
+    statuses = {status_of(row) for row in rows}
+    if statuses <= {"X"}:
+        return "X"
+    if statuses & {"P", "I", "S"}:
+        return "P"
+    return "C" if statuses & {"C", "W"} else "F"
+
+
+def _spm(specimen: OutgoingSpecimen) -> str:
+    kind = escape(specimen.rows[0].get("specimen_type") or "")
+    return f"SPM|1|{escape(specimen.sample_id)}||{kind}|||||||P^Patient^HL70369"
+
+
+def _add_results(lines: list[str], rows: Sequence[Row]) -> None:
+    for number, row in enumerate(rows, 1):
+        lines.append(_obx(number, row))
+        if row.get("comments") or row.get("instrument_flags"):
+            _add_notes(lines, row)
+
+
+def _obx(number: int, row: Row) -> str:
+    status = status_of(row)
+    value_type, value = ("", "") if status in WITHOUT_VALUE else value_of(row)
+    run = row["run"]
+    at = row.get("measured_at")
+    measured = (
+        ""
+        if at is None
+        else stamp_with_offset(at, row.get("measured_offset") or "", row.get("measured_text") or "")
+    )
+    verifier = row.get("verifier")
+    # OBX-14 and OBX-19 carry the same time: when the analyzer measured is all that it knows.
+    return (
+        f"OBX|{number}|{value_type}|{_test_id(row)}|{run if run > 1 else ''}|{value}"
+        f"|{escape(row['unit'])}|{escape(row.get('reference_range') or '')}|{flags_of(row)}|||{status}"
+        f"|||{measured}||{escape(verifier) if verifier else ''}||{_analyzer(row)}|{measured}"
+    )
+
+
+def _analyzer(row: Row) -> str:
+    """OBX-18: what the analyzer calls itself (else the line), then its module."""
+    named = escape(row["analyzer"] or row["line"])
+    return f"{named}~{escape(row['module'])}" if row.get("module") else named
+
+
+def _add_notes(lines: list[str], row: Row) -> None:
+    texts = [one["text"] for one in json.loads(row["comments"])] if row.get("comments") else []
+    flags = json.loads(row["instrument_flags"]) if row.get("instrument_flags") else []
+    if flags:
+        texts.append(f"Instrument flags: {', '.join(flags)}")
+    notes = [text for text in texts if text.strip()]
+    for number, text in enumerate(notes, 1):
+        lines.append(f"NTE|{number}|L|{escape_formatted(text)}|RE")

@@ -1,0 +1,115 @@
+"""One stored result's value as OBX-2 and OBX-5, exactly as released; its status and flags in HL7's tables.
+
+Pure, and on the hot path: plain text joining, no object for a field.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from middleware.model import AbnormalFlag, ResultStatus, ValueKind
+from middleware.payload.outgoing import Row
+from middleware.wire.hl7.delimiters import escape, escape_formatted
+
+ST_MAX = 199
+"""HL7 2.5.1 chapter 2, 2.A.74: ST holds at most 199 characters; longer text goes as TX."""
+
+_NUMERIC = re.compile(r"[+-]?\d*\.?\d+|[+-]?\d+\.")  # HL7 2.5.1 chapter 2, 2.A.46 NM
+
+# HL7 table 0078.
+FLAGS = {
+    AbnormalFlag.NORMAL.value: "N",
+    AbnormalFlag.LOW.value: "L",
+    AbnormalFlag.HIGH.value: "H",
+    AbnormalFlag.CRITICAL_LOW.value: "LL",
+    AbnormalFlag.CRITICAL_HIGH.value: "HH",
+    AbnormalFlag.BELOW_SCALE.value: "<",
+    AbnormalFlag.ABOVE_SCALE.value: ">",
+    AbnormalFlag.ABNORMAL.value: "A",
+    AbnormalFlag.SIGNIFICANT_UP.value: "U",
+    AbnormalFlag.SIGNIFICANT_DOWN.value: "D",
+    AbnormalFlag.BETTER.value: "B",
+    AbnormalFlag.WORSE.value: "W",
+}
+
+# HL7 table 0085. What the analyzer doubted goes out only when a person released it, and then as final.
+_STATUSES = {
+    ResultStatus.FINAL.value: "F",
+    ResultStatus.PRELIMINARY.value: "P",
+    ResultStatus.CORRECTED.value: "C",
+    ResultStatus.CANNOT_OBTAIN.value: "X",
+    ResultStatus.PENDING.value: "I",
+    ResultStatus.PARTIAL.value: "S",
+    ResultStatus.WITHDRAWN.value: "W",
+    ResultStatus.QUESTIONABLE.value: "F",
+    ResultStatus.UNKNOWN.value: "F",
+}
+_FINAL, _CORRECTION, _PRELIMINARY = "F", "C", "P"
+WITHOUT_VALUE = frozenset({"X", "I"})
+
+
+def status_of(row: Row) -> str:
+    """OBX-11. Without a verifier a final result is preliminary: the LIS verifies it (`to_lis_unverified`).
+
+    A verified result that follows a released one is a correction of it.
+    """
+    status = _STATUSES[row["result_status"]]
+    if status not in {_FINAL, _CORRECTION}:
+        return status
+    if not row.get("verifier"):
+        return _PRELIMINARY
+    return _CORRECTION if row.get("supersedes") else status
+
+
+def flags_of(row: Row) -> str:
+    """OBX-8."""
+    words = row.get("abnormal_flags")
+    if not words:
+        return ""
+    return "~".join([FLAGS[word] for word in words.split(",")])
+
+
+def value_of(row: Row) -> tuple[str, str]:
+    """OBX-2 and OBX-5, escaped."""
+    kind = row["value_kind"]
+    if kind == ValueKind.NUMBER:
+        return _number(row)
+    if kind == ValueKind.TITER:
+        return "SN", f"^1^:^{_plain(row['value_number'])}"
+    if kind == ValueKind.RANGE:
+        return "SN", f"^{_plain(row['value_number'])}^-^{_plain(row['value_upper'])}"
+    if kind == ValueKind.CODED:
+        return _coded(row)
+    if kind == ValueKind.ABSENT:
+        return "", ""
+    text = row.get("value_text") if kind == ValueKind.TEXT else None
+    return _text(text or row["value_raw"].strip())
+
+
+def _number(row: Row) -> tuple[str, str]:
+    comparator = row.get("comparator")
+    if comparator:
+        return "SN", f"{comparator}^{_plain(row['value_number'])}"
+    raw = row["value_raw"].strip()
+    # The digits as sent are what was released (a trailing zero counts), unless a named rule read them.
+    if not row.get("value_rule") and _NUMERIC.fullmatch(raw):
+        return "NM", raw
+    return "NM", _plain(row["value_number"])
+
+
+def _coded(row: Row) -> tuple[str, str]:
+    code = row["value_raw"].strip()
+    text = row.get("value_text") or code
+    return "CE", f"{escape(code)}^{escape(text)}^99LAB"
+
+
+def _text(text: str) -> tuple[str, str]:
+    if len(text) > ST_MAX or "\r" in text or "\n" in text:
+        return "TX", escape_formatted(text)
+    return "ST", escape(text)
+
+
+def _plain(number: str) -> str:
+    """An exact decimal without exponent, which NM and SN do not know."""
+    return format(Decimal(number), "f") if "E" in number or "e" in number else number

@@ -1,0 +1,135 @@
+"""The changes that people may ask for: each a re-runnable job of one transaction, audited in it.
+
+The control socket submits them to the running node's writer; with no node running the command line runs the same jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from middleware.pipeline import release, replay
+from middleware.pipeline.asked import Asking, CommandRefused
+from middleware.setup import Setup
+from middleware.store import outbox
+from middleware.store.connection import Connection
+from middleware.store.writer import Topic
+
+AT_ONCE_MAX = 1000
+"""One decision names what a person has looked at; more is a mistake, and would keep analyzers waiting."""
+
+CHANGES = frozenset({Topic.JOURNAL, Topic.OUTBOX, Topic.COMMANDS})
+"""What a command's commit announces; lanes go on at once when COMMANDS is among it."""
+
+Arguments = Mapping[str, Any]
+Answer = dict[str, Any]
+CommandJob = Callable[[Connection, Arguments, str, Setup, float], Answer]
+"""(connection, arguments, author, setup, seconds since 1970 UTC) -> answer. Raises CommandRefused;
+then nothing changed.
+"""
+
+
+def results_release(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `ids`, `reason`. Answer `released` (ids) and `messages` (outbox numbers)."""
+    return release.release(conn, _numbers(arguments, "ids"), _asking(arguments, author, setup, now))
+
+
+def results_reject(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `ids`, `reason`. Answer `rejected` (ids)."""
+    return release.reject(conn, _numbers(arguments, "ids"), _asking(arguments, author, setup, now))
+
+
+def messages_replay(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `ids`, `reason`. Answer `replayed` (ids); the node's worker processes them."""
+    return replay.replay(conn, _numbers(arguments, "ids"), _asking(arguments, author, setup, now))
+
+
+def outbox_resend(
+    conn: Connection, arguments: Arguments, author: str, _setup: Setup, now: float
+) -> Answer:
+    """Arguments `numbers`, `reason`. Answer `resent` (numbers): same bytes, same control id, at the end of the lane."""
+    numbers = _numbers(arguments, "numbers")
+    for number in numbers:
+        _check_not_replaced(conn, number)
+    changed = outbox.resend(conn, numbers, author, now, _reason(arguments))
+    return {"resent": _all_of(conn, numbers, changed, "resent")}
+
+
+def outbox_hold(
+    conn: Connection, arguments: Arguments, author: str, _setup: Setup, now: float
+) -> Answer:
+    """Arguments `numbers`, `reason`. Answer `held` (numbers)."""
+    numbers = _numbers(arguments, "numbers")
+    changed = outbox.hold(conn, numbers, author, now, _reason(arguments))
+    return {"held": _all_of(conn, numbers, changed, "held")}
+
+
+def outbox_release(
+    conn: Connection, arguments: Arguments, author: str, _setup: Setup, now: float
+) -> Answer:
+    """Arguments `numbers` (may be empty: only lets paused lanes go on), `reason`. Answer `released` (numbers)."""
+    numbers = _numbers(arguments, "numbers") if arguments.get("numbers") else []
+    if not numbers:
+        return {"released": []}
+    changed = outbox.release(conn, numbers, author, now, _reason(arguments))
+    return {"released": _all_of(conn, numbers, changed, "released")}
+
+
+COMMANDS: Mapping[str, CommandJob] = {
+    "results.release": results_release,
+    "results.reject": results_reject,
+    "messages.replay": messages_replay,
+    "outbox.resend": outbox_resend,
+    "outbox.hold": outbox_hold,
+    "outbox.release": outbox_release,
+}
+
+
+def _asking(arguments: Arguments, author: str, setup: Setup, now: float) -> Asking:
+    return Asking(author, setup, now, _reason(arguments))
+
+
+def _reason(arguments: Arguments) -> str:
+    return str(arguments.get("reason") or "")
+
+
+def _numbers(arguments: Arguments, name: str) -> list[int]:
+    """A list of different positive whole numbers."""
+    given = arguments.get(name)
+    is_list = isinstance(given, list) and 0 < len(given) <= AT_ONCE_MAX
+    if not is_list or not all(type(one) is int and one > 0 for one in given or ()):
+        raise CommandRefused(
+            f"`{name}` must be a list of 1 to {AT_ONCE_MAX} whole numbers",
+            what_to_do="Name what you mean by its numbers.",
+        )
+    return list(dict.fromkeys(given or ()))
+
+
+def _check_not_replaced(conn: Connection, number: int) -> None:
+    row = outbox.get(conn, number)
+    if row is None or row["journal_id"] is None:
+        return
+    for other in outbox.for_journal(conn, row["journal_id"]):
+        if other["replaces"] == number:
+            raise CommandRefused(
+                f"message {number} was replaced by message {other['number']}, which carries its accepted results",
+                what_to_do="Release the results that the LIS refused, or resend the replacement.",
+            )
+
+
+def _all_of(conn: Connection, numbers: list[int], changed: list[int], word: str) -> list[int]:
+    left = [number for number in numbers if number not in changed]
+    if not left:
+        return changed
+    row = outbox.get(conn, left[0])
+    state = "not in the outbox" if row is None else str(row["state"])
+    raise CommandRefused(
+        f"message {left[0]} is {state} and cannot be {word}",
+        what_to_do="Leave it out and ask again; nothing was changed.",
+    )

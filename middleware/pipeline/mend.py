@@ -1,0 +1,98 @@
+"""Settles deliveries, and mends a message of which the LIS refused only some results (DESIGN 8.5).
+
+The results that the answer names are held again with the LIS's words; the others go as a new
+message, under a new control id
+that names the one it replaces. Otherwise the whole message stays refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from middleware.model import OutcomeKind, ReleaseState
+from middleware.pipeline.outgoing import Outgoing, enqueue
+from middleware.setup import Setup
+from middleware.store import audit, outbox, results
+from middleware.store.connection import Connection
+from middleware.store.outbox import Settlement
+from middleware.store.schema import OutboxState
+
+AUTHOR = "lis"
+_RESULT_PLACE = re.compile(r"OBX\^(\d{1,5})(?:\^.*)?")  # ERL: segment, its sequence, then more
+_MENDED_CODES = frozenset({"AE"})
+
+
+def settle(conn: Connection, settlements: Sequence[Settlement], setup: Callable[[], Setup]) -> None:
+    """The settle job of lanes (with `setup` filled in), under the setup in force."""
+    settle_and_mend(conn, settlements, setup())
+
+
+def settle_and_mend(conn: Connection, settlements: Sequence[Settlement], setup: Setup) -> list[int]:
+    """Settle; returns the numbers of the new messages. Safe to run again: what is settled is not
+    mended a second time.
+    """
+    mendable = [
+        (one, row) for one in settlements if (row := _mendable(conn, one, setup)) is not None
+    ]
+    outbox.settle(conn, settlements)
+    numbers: list[int] = []
+    for one, row in mendable:
+        numbers += _mend(conn, one, row, setup)
+    return numbers
+
+
+def _mendable(conn: Connection, one: Settlement, setup: Setup) -> dict[str, Any] | None:
+    """The refused message's row when the answer names results of it, and a place in the store says
+    that it still waited.
+    """
+    outcome = one.outcome
+    if (
+        outcome.kind is not OutcomeKind.REFUSED
+        or not outcome.error_locations
+        or outcome.code not in _MENDED_CODES
+        or one.connector not in setup.connectors
+    ):
+        return None
+    row = outbox.get(conn, one.number)
+    open_states = {OutboxState.WAITING, OutboxState.HELD}
+    return row if row is not None and row["state"] in open_states else None
+
+
+def named_results(locations: Sequence[str], count: int) -> set[int]:
+    """Which of the `count` results (from 1) the answer names; empty when it names anything else, or all of them."""
+    named = set()
+    for location in locations:
+        found = _RESULT_PLACE.fullmatch(location)
+        if found is None or not 1 <= int(found.group(1)) <= count:
+            return set()
+        named.add(int(found.group(1)))
+    return named if len(named) < count else set()
+
+
+def _mend(conn: Connection, one: Settlement, row: dict[str, Any], setup: Setup) -> list[int]:
+    ids = sorted(row["result_ids"])  # the order in which they were rendered
+    named = named_results(one.outcome.error_locations, len(ids))
+    if not named:
+        return []
+    bad = [result_id for place, result_id in enumerate(ids, 1) if place in named]
+    rest = results.by_ids(conn, [result_id for result_id in ids if result_id not in bad])
+    reason = f"the LIS refused it in message {one.number}: {one.outcome.text or one.outcome.code}"
+    results.decide(conn, bad, ReleaseState.HELD, AUTHOR, reason, one.at)
+    replacement = Outgoing(
+        row["connector"],
+        row["sample_id"],
+        row["line"],
+        row["journal_id"],
+        row["received_at"],
+        rows=list(rest),
+        result_ids=[result["id"] for result in rest],
+        replaces=one.number,
+    )
+    numbers = enqueue(conn, [replacement], setup, one.at)
+    detail = {"held": bad, "replaced_by": numbers, "reason": reason}
+    audit.append(
+        conn, audit.AuditEntry(AUTHOR, "outbox.mend", f"outbox {one.number}", one.at, detail)
+    )
+    return numbers

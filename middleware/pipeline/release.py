@@ -1,0 +1,104 @@
+"""What people decide about results: release (render and queue them, as processing does) and reject.
+All in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from middleware.model import ReleaseState
+from middleware.pipeline.asked import Asking, CommandRefused
+from middleware.pipeline.outgoing import Outgoing, enqueue
+from middleware.routing.route import choose
+from middleware.setup import Setup
+from middleware.store import results
+from middleware.store.connection import Connection
+
+_BELONGS_TO_NOBODY = frozenset({"no_sample_id", "placeholder_sample_id"})
+
+
+def release(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, Any]:
+    """Release held results, or repetitions by name: they go to their connectors with the author as verifier.
+
+    Raises CommandRefused when one of them does not exist, belongs to nobody, has no route, or may not be released; then
+    none is.
+    """
+    rows = _existing(conn, ids)
+    for row in rows:
+        _check_may_go(row, asking.setup)
+    changed = results.decide(
+        conn, ids, ReleaseState.RELEASED, asking.author, asking.reason, asking.now
+    )
+    _check_all_changed(rows, changed, "released")
+    messages = enqueue(conn, _outgoing(conn, changed, asking.setup), asking.setup, asking.now)
+    return {"released": changed, "messages": messages}
+
+
+def reject(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, Any]:
+    """Reject held results or repetitions: they are never sent. Raises CommandRefused as `release` does."""
+    rows = _existing(conn, ids)
+    changed = results.decide(
+        conn, ids, ReleaseState.REJECTED, asking.author, asking.reason, asking.now
+    )
+    _check_all_changed(rows, changed, "rejected")
+    return {"rejected": changed}
+
+
+def _existing(conn: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
+    rows = results.by_ids(conn, ids)
+    missing = sorted(set(ids) - {row["id"] for row in rows})
+    if missing:
+        raise CommandRefused(
+            f"there is no result {', '.join(map(str, missing))}",
+            what_to_do="See `labwire results list` for the ids.",
+        )
+    return rows
+
+
+def _check_may_go(row: dict[str, Any], setup: Setup) -> None:
+    codes = {one["code"] for one in json.loads(row["findings"] or "[]")}
+    if not row["sample_id"].strip() or codes & _BELONGS_TO_NOBODY:
+        raise CommandRefused(
+            f"result {row['id']} has no sample id that names a specimen, so the LIS could give it to anybody",
+            what_to_do="Enter the result in the LIS by hand, or measure it again with a readable label.",
+        )
+    if not choose(row["line"], row["test_code"], setup.routes, setup.connectors):
+        raise CommandRefused(
+            f"no route sends result {row['id']} anywhere",
+            what_to_do="Add a route for its line and test to the settings.",
+        )
+
+
+def _check_all_changed(rows: Sequence[dict[str, Any]], changed: Sequence[int], word: str) -> None:
+    for row in rows:
+        if row["id"] not in changed:
+            raise CommandRefused(
+                f"result {row['id']} is {row['release_state']} and cannot be {word}",
+                what_to_do="Leave it out and ask again; nothing was changed.",
+            )
+
+
+def _outgoing(conn: Connection, ids: Sequence[int], setup: Setup) -> list[Outgoing]:
+    """One message for each message of the analyzer, specimen and connector."""
+    found: dict[tuple[int, str, str], Outgoing] = {}
+    rows = results.by_ids(conn, ids)
+    unverified = _unverified(conn, rows)
+    for row in rows:
+        if row["supersedes"] in unverified:
+            row["supersedes"] = None  # what was sent before was preliminary: this is no correction
+        for connector in choose(row["line"], row["test_code"], setup.routes, setup.connectors):
+            key = (row["journal_id"], connector, row["sample_id"])
+            if key not in found:
+                found[key] = Outgoing(
+                    connector, row["sample_id"], row["line"], row["journal_id"], row["received_at"]
+                )
+            found[key].rows.append(row)
+            found[key].result_ids.append(row["id"])
+    return list(found.values())
+
+
+def _unverified(conn: Connection, rows: Sequence[dict[str, Any]]) -> set[int]:
+    earlier = {row["supersedes"] for row in rows} - {None}
+    return {row["id"] for row in results.by_ids(conn, earlier) if not row["verifier"]}

@@ -1,0 +1,208 @@
+"""The reference of every setting and the commented sample file, made from the models so that neither can be wrong.
+
+A field without a description, or a required one without an example, stops the generation: a test regenerates both.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from middleware.delivery.connector import ConnectorFactory
+from middleware.line.settings import LineSettings
+from middleware.routing.rules import Route
+from middleware.settings.schema import ConnectorTable, MonitorTable, NodeTable
+from middleware.transport.settings import TcpConnectSettings, TcpListenSettings
+
+# What the sample writes where there is no default, or where another value explains more.
+_EXAMPLES: Mapping[str, Any] = {
+    "node.name": "core-lab",
+    "node.environment": "production",
+    "node.time_zone": "Europe/Berlin",
+    "line.id": "chem-1",
+    "line.driver": "generic_astm",
+    "line.release": "to_lis_unverified",
+    "listen.port": 4010,
+    "connect.host": "10.1.2.3",
+    "connect.port": 4010,
+    "connector.id": "lis",
+    "connector.host": "127.0.0.1",
+    "connector.port": 2576,
+    "route.to": ["lis"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    heading: str
+    words: str
+    model: type[BaseModel]
+    skip: frozenset[str] = frozenset()
+
+
+def _parts(connectors: Mapping[str, ConnectorFactory]) -> Iterator[_Part]:
+    type_only = frozenset({"type"})
+    yield _Part("`[node]`", "This installation.", NodeTable)
+    yield _Part("`[[line]]`", "One analyzer; as many as there are.", LineSettings)
+    yield _Part(
+        '`transport` with `type = "tcp_listen"`',
+        "The analyzer connects to us.",
+        TcpListenSettings,
+        type_only,
+    )
+    yield _Part(
+        '`transport` with `type = "tcp_connect"`',
+        "We connect to the analyzer, or to a device server in front of it.",
+        TcpConnectSettings,
+        type_only,
+    )
+    yield _Part(
+        "`[[connector]]`",
+        "One system that gets results. These keys, and those of its type:",
+        ConnectorTable,
+    )
+    for name, factory in sorted(connectors.items()):
+        yield _Part(
+            f'`[[connector]]` with `type = "{name}"`',
+            "Beside the keys above.",
+            factory.settings_model,
+        )
+    yield _Part(
+        "`[[route]]`",
+        "Which results go where. Without any route every result goes to every connector.",
+        Route,
+    )
+    yield _Part("`[monitor]`", "For machines: `/metrics`, `/healthz`, `/readyz`.", MonitorTable)
+
+
+def reference(connectors: Mapping[str, ConnectorFactory]) -> str:
+    """Every key of every table with its default and meaning, as Markdown."""
+    sections = []
+    for part in _parts(connectors):
+        rows = [
+            f"| `{name}` | {_default(field)} | {_described(name, field)}{_bounds(field)} |"
+            for name, field in part.model.model_fields.items()
+            if name not in part.skip
+        ]
+        table = "\n".join(["| key | default | meaning |", "| --- | --- | --- |", *rows])
+        sections.append(f"## {part.heading}\n\n{part.words}\n\n{table}\n")
+    return "\n".join(sections).rstrip()
+
+
+_HEAD = """\
+# Every setting of Labwire. What is commented out shows its default.
+# Generated from the models (make regenerate); the same as tables: config/README.md.
+"""
+
+
+def example(connectors: Mapping[str, ConnectorFactory]) -> str:
+    """The text of `config/labwire.example.toml`: it is valid, and what is commented out shows the default."""
+    blocks = [
+        _HEAD,
+        _block("[node]", "node", NodeTable),
+        _block("[[line]]", "line", LineSettings, frozenset({"transport"})),
+        _block("[line.transport]", "listen", TcpListenSettings),
+        "# [line.transport]   # or: we connect to the analyzer\n"
+        + _commented(_block("", "connect", TcpConnectSettings)),
+    ]
+    for name, factory in sorted(connectors.items()):
+        own = _block("", "connector", factory.settings_model)
+        shell = _block("[[connector]]", "connector", ConnectorTable, given={"type": name})
+        blocks.append(shell + own)
+    blocks += [_block("[[route]]", "route", Route), _block("[monitor]", "monitor", MonitorTable)]
+    return "\n".join(blocks)
+
+
+def _block(
+    heading: str,
+    kind: str,
+    model: type[BaseModel],
+    skip: frozenset[str] = frozenset(),
+    given: Mapping[str, Any] = types.MappingProxyType({}),
+) -> str:
+    lines = [heading] if heading else []
+    for name, field in sorted(model.model_fields.items(), key=lambda one: one[0] != "type"):
+        if name in skip:
+            continue
+        value = given.get(name, _EXAMPLES.get(f"{kind}.{name}", PydanticUndefined))
+        lines += textwrap.wrap(
+            _described(name, field), 100, initial_indent="# ", subsequent_indent="# "
+        )
+        lines.append(_assignment(f"{kind}.{name}", field, value))
+    return "\n".join(lines) + "\n"
+
+
+def _assignment(path: str, field: FieldInfo, value: Any) -> str:
+    name = path.rpartition(".")[2]
+    if value is not PydanticUndefined:
+        return f"{name} = {_toml(value)}"
+    if field.is_required():
+        tag = typing.get_args(field.annotation)
+        if len(tag) != 1:
+            raise ValueError(f"the setting {path} needs an example")
+        return f"{name} = {_toml(tag[0])}"
+    default = field.get_default(call_default_factory=True)
+    if default is None:
+        secret = SecretStr in typing.get_args(field.annotation)
+        return f"# {name} = " + ('{ env = "NAME" }' if secret else '"..."')
+    return f"# {name} = {_toml(default)}"
+
+
+def _commented(text: str) -> str:
+    lines = (line if line.startswith("#") else f"# {line}" for line in text.splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key} = {_toml(one)}" for key, one in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    if isinstance(value, int | float):
+        return str(value)
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _described(name: str, field: FieldInfo) -> str:
+    if not field.description:
+        raise ValueError(f"the setting {name} has no description")
+    return field.description.replace("|", "\\|")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    default = field.get_default(call_default_factory=True)
+    return "none" if default is None else f"`{_toml(default)}`"
+
+
+_SIGNS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
+
+
+def _bounds(field: FieldInfo) -> str:
+    """The limits of a number and the words of an enum, as a sentence."""
+    said = [
+        f"{word} {getattr(rule, sign):.10g}"
+        for rule in field.metadata
+        for sign, word in _SIGNS
+        if getattr(rule, sign, None) is not None
+    ]
+    kind = field.annotation
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        said.append("one of " + ", ".join(f"`{member.value}`" for member in kind))
+    return f" ({', '.join(said)})" if said else ""

@@ -1,0 +1,175 @@
+"""The shell of a settings file: the tables that belong to no other package, and what one file may
+hold.
+
+Each package owns the model of its own part (`line.settings`, `transport.settings`, `routing.rules`,
+a connector's own).
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from middleware.line.settings import LineSettings
+from middleware.routing.rules import Route
+from middleware.setup import Environment, ListenAddress
+
+WORD_ID = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+MOST_LANES = 64
+WIDEST_WINDOW = 256
+MOST_LINES = 512
+"""A bound of the table, so that a mistake of a generator cannot start ten thousand listeners."""
+
+
+class NodeTable(BaseModel):
+    """`[node]`: this installation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(
+        default="labwire",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$",
+        description="Name of this node, as messages, logs and pages show it.",
+    )
+    environment: Environment = Field(
+        description=(
+            "`production`, `test` or `training`: what the results are worth. Sent to the LIS in MSH-11; no default, "
+            "because a guess would be wrong for somebody."
+        ),
+    )
+    data_dir: Path = Field(
+        default=Path("var"),
+        description="Folder for the SQLite database, the lock and the control socket; relative to this file.",
+    )
+    database: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9+]+://",
+        description=(
+            "URL of a PostgreSQL database, as postgresql+psycopg://labwire@db1/labwire, without its password; "
+            "else SQLite in `data_dir`."
+        ),
+    )
+    database_password: SecretStr | None = Field(
+        default=None,
+        description='Password of `database`, as { env = "NAME" } or { file = "path" }.',
+    )
+    time_zone: str = Field(
+        default="UTC",
+        description="Zone of lines that name none, and of times sent to the LIS; as Europe/Berlin.",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone_is_known(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {value!r}; write it as Europe/Berlin") from error
+        return value
+
+
+class ConnectorTable(BaseModel):
+    """`[[connector]]`: what every type has; the rest belongs to the type and is checked by it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str = Field(
+        pattern=WORD_ID,
+        description="Name of the connector: lower-case letters, digits, - and _; never changes.",
+    )
+    type: str = Field(min_length=1, description="What it speaks, as `hl7_mllp`.")
+    lanes: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_LANES,
+        description=(
+            "Ordered queues side by side. 1 keeps the order of each line; more keep only the order of each specimen. "
+            "Change it only when nothing waits."
+        ),
+    )
+    window: int = Field(
+        default=16,
+        ge=1,
+        le=WIDEST_WINDOW,
+        description="Most messages of a lane on their way at once; never two of one specimen.",
+    )
+    alert_after_s: float = Field(
+        default=900.0,
+        gt=0,
+        le=30 * 86400,
+        description="A message that waits longer than this, in seconds, is a warning and an alert.",
+    )
+
+
+class MonitorTable(BaseModel):
+    """`[monitor]`: what machines ask, /metrics /healthz /readyz."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen: str = Field(
+        default="127.0.0.1:9464",
+        description='Address and port; "off" for none. It has no password: keep it on loopback or behind a firewall.',
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _listen_is_an_address(cls, value: str) -> str:
+        listen_address(value)
+        return value
+
+    @property
+    def address(self) -> ListenAddress | None:
+        """Where to listen; None for "off"."""
+        return listen_address(self.listen)
+
+
+_LISTEN = re.compile(r"^(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[^:\s]+)):(?P<port>\d{1,5})$")
+
+
+def listen_address(text: str) -> ListenAddress | None:
+    """ "127.0.0.1:9464" or "[::1]:9464"; None for "off". Raises ValueError."""
+    if text == "off":
+        return None
+    found = _LISTEN.match(text)
+    if found is None or int(found["port"]) > 65535:  # noqa: PLR2004
+        raise ValueError('write an address and a port, as "127.0.0.1:9464", or "off"')
+    return ListenAddress(found["v6"] or found["host"], int(found["port"]))
+
+
+TABLES: Mapping[str, type[BaseModel]] = {"node": NodeTable, "monitor": MonitorTable}
+"""Tables that stand once."""
+
+ARRAYS: Mapping[str, type[BaseModel]] = {
+    "line": LineSettings,
+    "connector": ConnectorTable,
+    "route": Route,
+}
+"""Tables that may stand several times, written with two brackets."""
+
+LATER: Mapping[str, str] = {
+    "console": "the console is not in this version",
+    "include": "settings in several files are not in this version",
+    "rules": "rules are not in this version; `release` of a line decides",
+    "test": "tests in settings are not in this version",
+}
+"""Keys of the plan that this version does not know yet; the word for a person who copied them."""
+
+LATER_TYPES = frozenset(
+    {"serial", "rfc2217", "lis2_host", "fhir", "http_json", "file_drop", "database"}
+)
+"""Transport and connector types of the plan that may not be in this version."""
+
+
+def shell_keys() -> frozenset[str]:
+    """The keys of a `[[connector]]` that belong to every type."""
+    return frozenset(ConnectorTable.model_fields)
+
+
+def own_settings(table: ConnectorTable) -> dict[str, Any]:
+    """What a `[[connector]]` says for its type alone."""
+    return dict(table.model_extra or {})

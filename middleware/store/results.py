@@ -1,0 +1,219 @@
+"""Results: saved in batches with ids that are known before the insert; found again; decided by people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+
+from middleware.model import ReleaseState
+from middleware.store import audit, meta
+from middleware.store.rows import insert_rows
+from middleware.store.schema import RESULTS
+
+RESULT_COUNTER = "result_id"
+# SQLite takes 32,766 variables in one statement (999 in old builds).
+_IN_CHUNK = 900
+
+
+class Earlier(NamedTuple):
+    """A stored result with the same fingerprint (DESIGN 8.6). Times in seconds since 1970 UTC."""
+
+    result_id: int
+    journal_id: int
+    line: str
+    measured_at: float | None
+    release_state: str
+    duplicate_of: int | None
+
+
+class Run(NamedTuple):
+    """A stored run of a test on a sample, for judging a further one."""
+
+    result_id: int
+    journal_id: int
+    line: str
+    test_code: str
+    test_detail: str
+    run: int
+    release_state: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFilter:
+    """Which results a listing shows, newest first; `before_id` continues an earlier page."""
+
+    state: ReleaseState | None = None
+    line: str | None = None
+    sample_id: str | None = None
+    journal_id: int | None = None
+    before_id: int | None = None
+    limit: int = 50
+
+
+# What a person may turn a result into, and from where; anything else stays as it is.
+_MAY_BECOME: Mapping[ReleaseState, frozenset[ReleaseState]] = {
+    ReleaseState.RELEASED: frozenset(
+        {ReleaseState.HELD, ReleaseState.REJECTED, ReleaseState.DUPLICATE}
+    ),
+    ReleaseState.REJECTED: frozenset({ReleaseState.HELD, ReleaseState.DUPLICATE}),
+    # From RELEASED: when the LIS refused it (pipeline.mend); people have no command for that.
+    ReleaseState.HELD: frozenset(
+        {ReleaseState.REJECTED, ReleaseState.DUPLICATE, ReleaseState.RELEASED}
+    ),
+    ReleaseState.WITHDRAWN: frozenset({ReleaseState.RELEASED}),
+    ReleaseState.DUPLICATE: frozenset(),
+    ReleaseState.NOT_FOR_LIS: frozenset(),
+}
+
+_EARLIER = (
+    select(
+        RESULTS.c.fingerprint,
+        RESULTS.c.id,
+        RESULTS.c.journal_id,
+        RESULTS.c.line,
+        RESULTS.c.measured_at,
+        RESULTS.c.release_state,
+        RESULTS.c.duplicate_of,
+    )
+    .where(RESULTS.c.fingerprint.in_(bindparam("prints", expanding=True)))
+    .order_by(RESULTS.c.id)
+)
+_RUNS = (
+    select(
+        RESULTS.c.sample_id,
+        RESULTS.c.id,
+        RESULTS.c.journal_id,
+        RESULTS.c.line,
+        RESULTS.c.test_code,
+        RESULTS.c.test_detail,
+        RESULTS.c.run,
+        RESULTS.c.release_state,
+        RESULTS.c.version,
+    )
+    .where(RESULTS.c.sample_id.in_(bindparam("samples", expanding=True)))
+    .order_by(RESULTS.c.id)
+)
+
+
+def allocate_ids(conn: Connection, count: int) -> int:
+    """Reserve `count` result ids; answers the first."""
+    return meta.take_numbers(conn, RESULT_COUNTER, count)
+
+
+def save(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Store results (column name -> value, without `id`, or all with one from `allocate_ids`); answers their ids in order."""
+    if not rows:
+        return []
+    if "id" in rows[0]:
+        insert_rows(conn, RESULTS, rows)
+        return [row["id"] for row in rows]
+    first = allocate_ids(conn, len(rows))
+    ids = list(range(first, first + len(rows)))
+    insert_rows(
+        conn, RESULTS, [{"id": number, **row} for number, row in zip(ids, rows, strict=True)]
+    )
+    return ids
+
+
+def by_fingerprints(conn: Connection, prints: Collection[bytes]) -> dict[bytes, list[Earlier]]:
+    """Stored results with these fingerprints, oldest first; fingerprints without any are absent."""
+    found: dict[bytes, list[Earlier]] = {}
+    for chunk in _chunks(prints):
+        for row in conn.execute(_EARLIER, {"prints": chunk}):
+            found.setdefault(bytes(row[0]), []).append(Earlier(*row[1:]))
+    return found
+
+
+def runs_of_samples(conn: Connection, sample_ids: Collection[str]) -> dict[str, list[Run]]:
+    """All stored runs of these samples, oldest first; samples without any are absent."""
+    found: dict[str, list[Run]] = {}
+    for chunk in _chunks(sample_ids):
+        for row in conn.execute(_RUNS, {"samples": chunk}):
+            found.setdefault(row[0], []).append(Run(*row[1:]))
+    return found
+
+
+def get(conn: Connection, result_id: int) -> dict[str, Any] | None:
+    """Every column of one result, or None."""
+    return next(iter(by_ids(conn, [result_id])), None)
+
+
+def by_ids(conn: Connection, ids: Collection[int]) -> list[dict[str, Any]]:
+    """Every column of these results, by id; unknown ids are absent."""
+    rows: list[dict[str, Any]] = []
+    for chunk in _chunks(ids):
+        query = select(RESULTS).where(RESULTS.c.id.in_(chunk)).order_by(RESULTS.c.id)
+        rows.extend(dict(row) for row in conn.execute(query).mappings())
+    return rows
+
+
+def listing(conn: Connection, wanted: ResultFilter) -> list[dict[str, Any]]:
+    """Results newest first, every column."""
+    query = select(RESULTS)
+    if wanted.state is not None:
+        query = query.where(text(f"release_state = '{wanted.state.value}'"))
+    for column, value in (
+        (RESULTS.c.line, wanted.line),
+        (RESULTS.c.sample_id, wanted.sample_id),
+        (RESULTS.c.journal_id, wanted.journal_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.before_id is not None:
+        query = query.where(RESULTS.c.id < wanted.before_id)
+    rows = conn.execute(query.order_by(RESULTS.c.id.desc()).limit(wanted.limit)).mappings()
+    return [dict(row) for row in rows]
+
+
+def held_count(conn: Connection) -> int:
+    """How many results wait for a person."""
+    query = select(func.count()).select_from(RESULTS).where(text("release_state = 'held'"))
+    return conn.scalar(query) or 0
+
+
+def decide(
+    conn: Connection,
+    ids: Collection[int],
+    new_state: ReleaseState,
+    author: str,
+    reason: str,
+    at: float,
+) -> list[int]:
+    """A person's decision: give results another release state, where that is possible; writes the audit row.
+
+    Answers the ids that changed, in order. A released result's verifier is the author. `at` in seconds since 1970 UTC.
+    """
+    allowed = {state.value for state in _MAY_BECOME[new_state]}
+    changed = [row["id"] for row in by_ids(conn, ids) if row["release_state"] in allowed]
+    if not changed:
+        return []
+    values: dict[str, Any] = {
+        "release_state": new_state.value,
+        "decided_at": at,
+        "decision_reason": reason,
+    }
+    if new_state is ReleaseState.RELEASED:
+        values["verifier"] = author
+    for chunk in _chunks(changed):
+        conn.execute(update(RESULTS).where(RESULTS.c.id.in_(chunk)).values(**values))
+    audit.append(
+        conn,
+        audit.AuditEntry(
+            author=author,
+            action=f"results.{new_state.value}",
+            subject=f"results {', '.join(map(str, changed))}",
+            detail={"ids": changed, "reason": reason},
+            at=at,
+        ),
+    )
+    return changed
+
+
+def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
+    everything = list(values)
+    for start in range(0, len(everything), _IN_CHUNK):
+        yield everything[start : start + _IN_CHUNK]

@@ -1,0 +1,71 @@
+"""Settings that were in force: each applied text is a numbered generation, and every stored row names its generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from middleware.errors import StoreError
+from middleware.store.schema import SETUPS
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedSetup:
+    """Settings as they were applied: `body` is their text, secrets as references; `applied_at` seconds since 1970 UTC."""
+
+    applied_at: float
+    author: str
+    reason: str
+    sha256: str
+    body: str
+
+
+def save(conn: Connection, setup: AppliedSetup) -> int:
+    """Record settings; answers their generation. The same text as the current one keeps its generation."""
+    newest = current(conn)
+    if newest is not None and newest["sha256"] == setup.sha256:
+        return int(newest["generation"])
+    row = {
+        "applied_at": setup.applied_at,
+        "author": setup.author,
+        "reason": setup.reason,
+        "sha256": setup.sha256,
+        "body": setup.body,
+    }
+    return conn.execute(insert(SETUPS).values(row).returning(SETUPS.c.generation)).scalar_one()
+
+
+def current_generation(conn: Connection) -> int:
+    """The generation in force. Raises StoreError when no node has applied any."""
+    found = conn.scalar(_NEWEST)
+    if found is None:
+        raise StoreError(
+            "no settings were ever applied to this store",
+            what_to_do="Start the node once (labwire run).",
+        )
+    return int(found)
+
+
+_NEWEST = select(func.max(SETUPS.c.generation))
+
+
+def current(conn: Connection) -> dict[str, Any] | None:
+    """Every column of the generation in force, or None."""
+    row = conn.execute(select(SETUPS).where(SETUPS.c.generation == _NEWEST.scalar_subquery()))
+    found = row.mappings().first()
+    return dict(found) if found is not None else None
+
+
+def get(conn: Connection, generation: int) -> dict[str, Any] | None:
+    """Every column of one generation, or None."""
+    row = conn.execute(select(SETUPS).where(SETUPS.c.generation == generation)).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def listing(conn: Connection, limit: int = 50) -> list[dict[str, Any]]:
+    """Generations newest first, every column but the body."""
+    shown = [column for column in SETUPS.c if column.name != "body"]
+    rows = conn.execute(select(*shown).order_by(SETUPS.c.generation.desc()).limit(limit))
+    return [dict(row) for row in rows.mappings()]

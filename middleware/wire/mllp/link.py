@@ -1,0 +1,343 @@
+"""The MLLP link, both ends of it: it sends messages and matches their replies, it receives messages
+and answers them.
+
+Theory of operation.
+- A block is a reply when it is of type ACK or has an MSA segment. It is matched by MSA-2 to a
+  message under way, or counted and ignored. A reply is never answered.
+- Every other block is a message. One at a time waits for `commit` or `refuse`; the blocks after it
+  wait in order, and further bytes are held. Only `commit` writes an accepting acknowledgement:
+  none exists before the message is on stable storage.
+- Whether and how a message is answered follows MSH-15 and MSH-16 (`replies_for`).
+- What the peer never finished (lost end byte, silence, lost connection) is reported as abandoned:
+  the peer still has it, for it was never acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from middleware.wire.events import (
+    AcknowledgementConfirmed,
+    Event,
+    FrameRefused,
+    MessageAbandoned,
+    MessageReceived,
+    SessionClosed,
+    SessionOpened,
+    SessionRefused,
+    TimerExpired,
+)
+from middleware.wire.hl7 import AckCode, Glance, glance, replies_for
+from middleware.wire.mllp.framing import (
+    CLAUSE,
+    END,
+    START,
+    Block,
+    BlockEvent,
+    BlockReader,
+    CommitBlock,
+    Oversize,
+    PartialDropped,
+    Skipped,
+    encode_block,
+)
+from middleware.wire.mllp.options import MllpLinkOptions
+from middleware.wire.mllp.outgoing import CONNECTION_LOST, Outgoing
+
+NOT_ACCEPTING = "not_accepting"
+_CODES = frozenset(AckCode)
+# A transport that is paused may still deliver what it has read already; more than that is not kept.
+_HELD_BEYOND_BLOCK_BYTES = 1024 * 1024
+_NOT_HL7 = Glance("", "", "", "", is_acknowledgement=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaiting:
+    """The message that waits for `commit`."""
+
+    token: int
+    text: bytes
+    seen: Glance
+    since: float
+
+
+class MllpLink:
+    """One end of a connection that speaks MLLP; implements `middleware.wire.link.Link`."""
+
+    def __init__(self, options: MllpLinkOptions | None = None) -> None:
+        self._options = options or MllpLinkOptions()
+        self._reader = BlockReader(self._options.max_block_bytes)
+        self._outgoing = Outgoing(self._options.in_flight, self._options.ack_timeout_s)
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._blocks: deque[BlockEvent] = deque()
+        self._held = bytearray()
+        self._written: list[bytes] = []
+        self._awaiting: _Awaiting | None = None
+        self._unconfirmed: tuple[int, str] | None = None  # token and control id of our last AA
+        self._noise = b""
+        self._silence_deadline: float | None = None
+        self._last_token = 0
+        self._is_connected = False
+        self._is_accepting = True
+
+    # -- connection ---------------------------------------------------------------------------
+
+    def connection_made(self, now: float) -> list[Event]:
+        """The transport is connected: what was queued is sent."""
+        self._is_connected = True
+        self._reader.drop_partial()
+        self._written.clear()
+        self._unconfirmed = None
+        self._noise = b""
+        self._pump(now)
+        return [SessionOpened()]
+
+    def connection_lost(self, now: float) -> list[Event]:
+        """The transport is gone. Replies that had arrived still count; nothing else is answered any
+        more.
+        """
+        self._awaiting = None
+        self._unconfirmed = None
+        self._blocks += self._reader.feed(bytes(self._held))
+        self._held.clear()
+        events: list[Event] = []
+        while self._blocks:
+            events += self._take_after_loss(self._blocks.popleft())
+        if partial := self._reader.drop_partial():
+            events.append(self._abandoned(partial, CONNECTION_LOST))
+        events += self._outgoing.abandon()
+        self._silence_deadline = None
+        self._written.clear()
+        if self._is_connected:
+            events.append(SessionClosed())
+        self._is_connected = False
+        return events
+
+    def _take_after_loss(self, block: BlockEvent) -> list[Event]:
+        if isinstance(block, PartialDropped):
+            return [self._abandoned(block.data, CONNECTION_LOST)]
+        if not isinstance(block, Block):
+            return []
+        seen = glance(block.data)
+        if seen is not None and seen.is_acknowledgement:
+            return self._match(seen, block.data)
+        return [MessageAbandoned(block.data, START + block.data + END, CONNECTION_LOST)]
+
+    # -- receiving ----------------------------------------------------------------------------
+
+    def receive_bytes(self, data: bytes, now: float) -> list[Event]:
+        """Bytes came; while a commit is awaited they are held, at most one block and a read more."""
+        if self._awaiting is None:
+            return self._read(data, now)
+        if len(self._held) + len(data) > self._options.max_block_bytes + _HELD_BEYOND_BLOCK_BYTES:
+            self._held.clear()
+            self._reader.drop_partial()
+            self._counts["received", "overrun"] += 1
+            return [FrameRefused("received", "held_bytes_overrun", CLAUSE)]
+        self._held += data
+        return []
+
+    def _read(self, data: bytes, now: float) -> list[Event]:
+        self._blocks += self._reader.feed(data)
+        return self._advance(now)
+
+    def _advance(self, now: float) -> list[Event]:
+        """Take blocks until one must be committed."""
+        events: list[Event] = []
+        while self._blocks and self._awaiting is None:
+            events += self._take(self._blocks.popleft(), now)
+        self._pump(now)
+        inside = self._reader.is_inside and self._awaiting is None
+        self._silence_deadline = now + self._options.partial_timeout_s if inside else None
+        return events
+
+    def _take(self, block: BlockEvent, now: float) -> list[Event]:
+        if isinstance(block, Block):
+            seen = glance(block.data)
+            if seen is not None and seen.is_acknowledgement:
+                return self._match(seen, block.data)
+            return self._take_message(block.data, seen or _NOT_HL7, now)
+        if isinstance(block, Skipped):
+            self._counts["received", "skipped_bytes"] += block.count
+            self._noise = block.head
+            return []
+        if isinstance(block, PartialDropped):
+            self._counts["received", "partial"] += 1
+            return [self._abandoned(block.data, "terminator_missing")]
+        if isinstance(block, Oversize):
+            self._counts["received", "oversize"] += 1
+            return [FrameRefused("received", "block_too_large", CLAUSE)]
+        name = "empty"
+        if isinstance(block, CommitBlock):
+            name = "commit_ack" if block.accepted else "commit_nak"
+        self._counts["received", name] += 1
+        return []
+
+    def _take_message(self, text: bytes, seen: Glance, now: float) -> list[Event]:
+        events = self._confirmed_by(seen)
+        wire = self._noise + START + text + END
+        self._noise = b""
+        if not self._is_accepting:
+            self._answer(text, replies_for(seen, accepted=False))
+            self._counts["received", "refused"] += 1
+            events.append(SessionRefused("received", NOT_ACCEPTING))
+            return events
+        self._last_token += 1
+        self._awaiting = _Awaiting(self._last_token, text, seen, now)
+        events.append(MessageReceived(self._last_token, text, wire))
+        return events
+
+    def _confirmed_by(self, seen: Glance) -> list[Event]:
+        """The next message proves that our acknowledgement arrived; the same one again proves the
+        opposite.
+        """
+        unconfirmed, self._unconfirmed = self._unconfirmed, None
+        if unconfirmed is None or unconfirmed[1] == seen.control_id:
+            return []
+        return [AcknowledgementConfirmed(unconfirmed[0])]
+
+    def _abandoned(self, text: bytes, reason: str) -> Event:
+        wire = self._noise + START + text
+        self._noise = b""
+        return MessageAbandoned(text, wire, reason)
+
+    # -- answering ----------------------------------------------------------------------------
+
+    def commit(self, token: int, now: float) -> list[Event]:
+        """The message is on stable storage: acknowledge it as it asks, then go on with what came
+        meanwhile.
+        """
+        awaiting = self._awaiting
+        if awaiting is None or awaiting.token != token:
+            return []
+        self._answer(awaiting.text, replies_for(awaiting.seen, accepted=True))
+        self._unconfirmed = (token, awaiting.seen.control_id)
+        self._counts["received", "accepted"] += 1
+        return self._resume(awaiting, now)
+
+    def refuse(self, token: int, now: float, reason: str = "not_stored") -> list[Event]:
+        """Refuse the message. A `reason` that is a code of table 0008 (an emulated LIS's `AR`) is
+        the code to answer.
+
+        Otherwise the answer is AE or CE, as the message asks.
+        """
+        awaiting = self._awaiting
+        if awaiting is None or awaiting.token != token:
+            return []
+        replies = replies_for(awaiting.seen, accepted=False)
+        self._answer(awaiting.text, (AckCode(reason),) if reason in _CODES else replies)
+        self._counts["received", "refused"] += 1
+        refused: list[Event] = [FrameRefused("received", reason, CLAUSE)]
+        return refused + self._resume(awaiting, now)
+
+    def _answer(self, text: bytes, codes: tuple[AckCode, ...]) -> None:
+        for code in codes:
+            self._written.append(encode_block(self._options.acknowledge(text, code)))
+
+    def _resume(self, awaiting: _Awaiting, now: float) -> list[Event]:
+        self._awaiting = None
+        self._outgoing.postpone(now - awaiting.since)
+        events = self._advance(now)
+        if self._held and self._awaiting is None:
+            held = bytes(self._held)
+            self._held.clear()
+            events += self._read(held, now)
+        return events
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def send_message(self, text: bytes, now: float) -> int:
+        """Queue a message; raises LocalProtocolError when it has no control id or holds framing
+        bytes.
+        """
+        send_id = self._outgoing.add(text)
+        self._pump(now)
+        return send_id
+
+    def _pump(self, now: float) -> None:
+        if self._is_connected and (ready := self._outgoing.take_ready(now)):
+            self._written.append(ready)
+
+    def _match(self, seen: Glance, reply: bytes) -> list[Event]:
+        events = self._outgoing.settle(seen.acknowledged_id, reply)
+        self._counts["received", "reply" if events else "unmatched_reply"] += 1
+        return events
+
+    def bytes_to_send(self) -> bytes:
+        """Take what must be written now."""
+        if not self._written:
+            return b""
+        data = b"".join(self._written)
+        self._written.clear()
+        return data
+
+    # -- time ---------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When `on_deadline` is due. While a commit is awaited nothing is read, so no reply can be
+        late.
+        """
+        if self._awaiting is not None:
+            return self._awaiting.since + self._options.reply_deadline_s
+        deadlines = (self._silence_deadline, self._outgoing.next_deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def on_deadline(self, now: float) -> list[Event]:
+        """A time ran out: refuse what was not committed, give up an unfinished block or an
+        unanswered message.
+        """
+        deadline = self.next_deadline()
+        if deadline is None or now < deadline:
+            return []
+        if self._awaiting is not None:
+            expired: list[Event] = [TimerExpired("reply_deadline", CLAUSE)]
+            return expired + self.refuse(self._awaiting.token, now, "reply_deadline")
+        events: list[Event] = []
+        if self._silence_deadline is not None and self._silence_deadline <= now:
+            self._silence_deadline = None
+            self._counts["received", "partial"] += 1
+            partial = self._reader.drop_partial()
+            events.append(TimerExpired("receive", CLAUSE))
+            if partial:
+                events.append(self._abandoned(partial, "receive_timeout"))
+        events += self._outgoing.expire(now)
+        self._pump(now)
+        return events
+
+    # -- what it looks like from outside ---------------------------------------------------------
+
+    def set_accepting(self, accepting: bool) -> None:
+        """When False, messages are refused at once because the store cannot be written."""
+        self._is_accepting = accepting
+
+    @property
+    def is_neutral(self) -> bool:
+        """Nothing is half received, waiting for a commit, or waiting for a reply."""
+        return (
+            self._awaiting is None
+            and not self._blocks
+            and not self._reader.is_inside
+            and self._outgoing.is_idle
+        )
+
+    @property
+    def is_awaiting_commit(self) -> bool:
+        """A message waits for `commit` or `refuse`."""
+        return self._awaiting is not None
+
+    @property
+    def state_name(self) -> str:
+        """For status pages."""
+        if not self._is_connected:
+            return "not connected"
+        if self._awaiting is not None:
+            return "awaiting commit"
+        if self._reader.is_inside:
+            return "receiving a block"
+        return "awaiting acknowledgement" if self._outgoing.is_under_way else "idle"
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """Running totals by (direction, outcome); see the README for the outcomes."""
+        return self._counts

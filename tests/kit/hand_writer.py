@@ -1,0 +1,74 @@
+"""A store's writer whose commits are made by hand: a test decides when, and whether they succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, select
+from twisted.internet.defer import Deferred, fail
+
+from middleware.errors import StoreNotWritable
+from middleware.store.schema import JOURNAL
+from middleware.store.writer import WriteQueue
+
+
+class HandWriter:
+    """The part of `middleware.store.writer.Writer` that a line uses, on a journal in memory."""
+
+    def __init__(self, *, is_automatic: bool = False) -> None:
+        self.is_automatic = is_automatic  # commit at once
+        self.is_writable = True
+        self.waiting: list[tuple[Callable[[Connection], Any], WriteQueue, Deferred[Any]]] = []
+        self.submitted = 0
+        self._connection = create_engine("sqlite://").connect()
+        JOURNAL.create(self._connection)
+        self._connection.commit()
+        self._callbacks: list[Callable[[bool, str], None]] = []
+
+    def submit(
+        self,
+        job: Callable[[Connection], Any],
+        queue: WriteQueue = WriteQueue.INTAKE,
+        changes: frozenset[Any] = frozenset(),
+    ) -> Deferred[Any]:
+        self.submitted += 1
+        if not self.is_writable:
+            return fail(StoreNotWritable("the disk is full"))
+        deferred: Deferred[Any] = Deferred()
+        self.waiting.append((job, queue, deferred))
+        if self.is_automatic:
+            self.commit()
+        return deferred
+
+    def commit(self) -> None:
+        """Everything that waits is committed."""
+        waiting, self.waiting = self.waiting, []
+        answers = [job(self._connection) for job, _, _ in waiting]
+        self._connection.commit()
+        for (_, _, deferred), answer in zip(waiting, answers, strict=True):
+            deferred.callback(answer)
+
+    def fail_commit(self) -> None:
+        """The commit fails: the disk is full from now on."""
+        waiting, self.waiting = self.waiting, []
+        self._change(False)
+        for _, _, deferred in waiting:
+            deferred.errback(StoreNotWritable("the disk is full"))
+
+    def recover(self) -> None:
+        """There is space again."""
+        self._change(True)
+
+    def on_writable_changed(self, callback: Callable[[bool, str], None]) -> None:
+        self._callbacks.append(callback)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """What is committed, in order."""
+        rows = self._connection.execute(select(JOURNAL).order_by(JOURNAL.c.id))
+        return [dict(row._mapping) for row in rows]
+
+    def _change(self, is_writable: bool) -> None:
+        self.is_writable = is_writable
+        for callback in self._callbacks:
+            callback(is_writable, "the disk is full")

@@ -1,0 +1,62 @@
+"""Writes the generated parts of the documentation anew: `python -m tests.kit.regenerate` (`make regenerate`).
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. A test fails when one is stale.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+from middleware.delivery.catalogue import discover_connectors
+from middleware.settings import docs
+from middleware.wire.lis1 import diagram
+from tests.kit.places import ROOT
+
+Sections = Callable[[], dict[str, str]]
+
+# A file of the project, and what gives the text of its generated parts by name.
+GENERATED: dict[str, Sections] = {
+    "middleware/wire/lis1/README.md": diagram.sections,
+    "config/README.md": lambda: {"settings": docs.reference(discover_connectors().factories)},
+}
+
+# A file of the project that is generated as a whole.
+WHOLE: dict[str, Callable[[], str]] = {
+    "config/labwire.example.toml": lambda: docs.example(discover_connectors().factories),
+}
+
+
+def with_sections(text: str, sections: dict[str, str]) -> str:
+    """`text` with every generated part replaced; raises KeyError for a part that has no place in the text."""
+    for name, content in sections.items():
+        start, end = f"<!-- generated: {name} -->", f"<!-- end of {name} -->"
+        place = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+        if not place.search(text):
+            raise KeyError(f"no place for the generated part {name}")
+        fresh = f"{start}\n\n{content}\n\n{end}"
+        text = place.sub(lambda _match, fresh=fresh: fresh, text)
+    return text
+
+
+def regenerate() -> list[str]:
+    """Write every stale file; the names of those that changed."""
+    changed = []
+    for place, sections in GENERATED.items():
+        path = ROOT / place
+        text = path.read_text(encoding="utf-8")
+        fresh = with_sections(text, sections())
+        if fresh != text:
+            path.write_text(fresh, encoding="utf-8")
+            changed.append(place)
+    for place, whole in WHOLE.items():
+        path = ROOT / place
+        if not path.exists() or path.read_text(encoding="utf-8") != whole():
+            path.write_text(whole(), encoding="utf-8")
+            changed.append(place)
+    return changed
+
+
+if __name__ == "__main__":
+    sys.stdout.write("".join(f"{place}\n" for place in regenerate()))

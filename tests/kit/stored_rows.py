@@ -1,0 +1,20 @@
+"""Rows of the results table as processing makes them, for tests of what is rendered from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from middleware.model import Result
+from middleware.pipeline.rows import result_columns, specimen_columns
+
+
+def stored_row(result: Result, **decision: Any) -> dict[str, Any]:
+    """One released row of line chem-1, verified by the automatic rules."""
+    shared = {"line": "chem-1", "analyzer": "Chemist 9", "supersedes": None}
+    decided = {"verifier": "auto:identity+form@setup 1"} | decision
+    return (
+        shared
+        | specimen_columns(result.specimen)
+        | result_columns(result, "Europe/Berlin")
+        | decided
+    )

@@ -1,0 +1,108 @@
+"""May this value be reported? What is not explained, not final or not believable waits for a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from middleware.model import MeasuredTime, ResultStatus, ResultValue, ValueKind
+from middleware.review.checks import NamedCheck, in_order, run
+from middleware.review.context import SampleIdRules, context_of
+from tests.kit.made_setups import RECEIVED_AT, made_result
+
+
+def codes(result, *others) -> list[str]:
+    context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), (result, *others))
+    return [finding.code for finding in run(result, context)]
+
+
+def test_an_unexplained_value_is_held_with_its_reason() -> None:
+    """A masked number is never guessed; the technologist reads why."""
+    value = ResultValue(kind=ValueKind.UNEXPLAINED, raw="*54*", reason="masked by the analyzer")
+    result = made_result(value=value)
+    context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), (result,))
+    (finding,) = run(result, context)
+    assert finding.code == "unexplained_value"
+    assert "masked by the analyzer" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (ResultStatus.FINAL, []),
+        (ResultStatus.PRELIMINARY, []),
+        (ResultStatus.QUESTIONABLE, ["questionable_status"]),
+        (ResultStatus.UNKNOWN, ["unknown_status"]),
+        (ResultStatus.CORRECTED, ["corrected_by_analyzer"]),
+        (ResultStatus.PENDING, ["pending"]),
+        (ResultStatus.PARTIAL, ["partial"]),
+        (ResultStatus.WITHDRAWN, ["withdrawn_by_analyzer"]),
+        (ResultStatus.CANNOT_OBTAIN, []),
+    ],
+)
+def test_each_status_goes_or_waits(status: ResultStatus, expected: list[str]) -> None:
+    """Every status of the model has its answer; a correction is never released by itself."""
+    assert codes(made_result(status=status)) == expected
+
+
+def test_a_final_result_without_value_is_held() -> None:
+    """Nothing was measured, and nobody said so."""
+    absent = ResultValue(kind=ValueKind.ABSENT, raw="")
+    assert codes(made_result(value=absent)) == ["no_value"]
+    assert codes(made_result(value=absent, status=ResultStatus.CANNOT_OBTAIN)) == []
+
+
+@pytest.mark.parametrize("mark", ["unreadable", "ambiguous", "implausible"])
+def test_a_doubtful_time_is_held(mark: str) -> None:
+    """A wrong time puts results into the wrong order."""
+    assert codes(made_result(measured=MeasuredTime(text="?", mark=mark))) == [
+        f"measured_time_{mark}"
+    ]
+
+
+def test_a_time_more_than_a_day_ahead_is_held() -> None:
+    """A clock in another zone is forgiven, a wrong date is not."""
+    received = datetime.fromtimestamp(RECEIVED_AT, UTC)
+    near = MeasuredTime(text="x", at=received + timedelta(hours=14))
+    far = MeasuredTime(text="x", at=received + timedelta(hours=25))
+    assert codes(made_result(measured=near)) == []
+    assert codes(made_result(measured=far)) == ["measured_time_implausible"]
+
+
+def test_an_absent_time_is_no_fault() -> None:
+    """Many analyzers send none."""
+    assert codes(made_result(measured=MeasuredTime(mark="absent"))) == []
+
+
+def test_a_dilution_that_nobody_declared_is_held() -> None:
+    """Whether the value counts the dilution already is a factor between right and wrong."""
+    assert codes(made_result(dilution_factor=Decimal(5))) == ["undeclared_dilution"]
+    assert codes(made_result(dilution_factor=Decimal("1.0"))) == []
+
+
+def test_several_runs_in_one_message_are_all_held() -> None:
+    """The newest is not automatically the one that counts; a test measured once goes its way."""
+    runs = [made_result(run=number, value=value) for number, value in ((1, "5.4"), (2, "5.6"))]
+    single = made_result(test="NA")
+    assert [
+        codes(one, *[o for o in (*runs, single) if o is not one]) for one in (*runs, single)
+    ] == [
+        ["several_runs"],
+        ["several_runs"],
+        [],
+    ]
+
+
+def test_all_findings_are_kept_and_in_order() -> None:
+    """A person sees every reason at once."""
+    result = made_result("NOREAD", status=ResultStatus.UNKNOWN, dilution_factor=Decimal(2))
+    assert codes(result) == ["placeholder_sample_id", "unknown_status", "undeclared_dilution"]
+
+
+def test_two_checks_with_one_name_are_a_mistake() -> None:
+    """A verdict must name one rule."""
+    twice = [NamedCheck("same", 1, lambda _r, _c: None), NamedCheck("same", 2, lambda _r, _c: None)]
+    with pytest.raises(ValueError, match="same"):
+        in_order(twice)
