@@ -1,7 +1,5 @@
-"""The drivers that come with Labwire: one catalogue for the entry point, no privilege over anybody else's."""
+"""The drivers that come with Labwire: one catalogue, no privilege over anybody else's."""
 
-from pathlib import Path
+from drivers.in_tree import CATALOGUE
 
-from middleware.driver.catalogue import ProfileFolder
-
-CATALOGUE = ProfileFolder(Path(__file__).parent / "analyzers")
+__all__ = ["CATALOGUE"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
@@ -65,8 +67,9 @@ def analyzer(
     with Book(obligations) as book:
         emulated = EmulatedAnalyzer(plan, transport, reactor, SystemClock(), book)
         emulated.say = _speaker(name, quiet)
-        emulated.finished.addCallback(lambda _: reactor.callWhenRunning(_end, reactor))
-        _run(reactor, emulated.start, emulated.stop, seconds)
+        run = _Run(reactor, emulated.stop, seconds)
+        emulated.finished.addCallback(lambda _: run.end())
+        run.until_ended(emulated.start)
     typer.echo(
         f"{name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
         f"{emulated.not_delivered} sent again; faults: {_faults(emulated.faults.counts)}"
@@ -95,7 +98,8 @@ def lis(
     with Book(arrivals) as book:
         emulated = EmulatedLis(address, reactor, SystemClock(), book)
         emulated.say = _speaker("LIS", quiet)
-        _run(reactor, lambda: emulated.start([first, *changes]), emulated.stop, seconds)
+        run = _Run(reactor, emulated.stop, seconds)
+        run.until_ended(lambda: emulated.start([first, *changes]))
     typer.echo(
         f"LIS: {emulated.accepted} messages accepted with {emulated.results} results, "
         f"{emulated.refused} refused, {emulated.unanswered} not answered"
@@ -133,21 +137,35 @@ def _reactor() -> Any:
     return installed_reactor
 
 
-def _run(reactor: Any, start: Callable[[], None], stop: Callable[[], Any], seconds: float) -> None:
-    """Run until a signal, or for `seconds`; end in good order."""
-    try:
-        start()
-    except MiddlewareError as error:
-        raise typer.BadParameter(_sentence(error)) from error
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
-    if seconds > 0:
-        reactor.callLater(seconds, _end, reactor)
-    reactor.run()
+class _Run:
+    """The reactor's run: until a signal, for `seconds`, or until `end`; ends in good order."""
 
+    def __init__(self, reactor: Any, stop: Callable[[], Any], seconds: float) -> None:
+        self._reactor = reactor
+        self._stop = stop
+        self._seconds = seconds
+        self._is_ending = False
 
-def _end(reactor: Any) -> None:
-    if reactor.running:
-        reactor.stop()
+    def until_ended(self, start: Callable[[], None]) -> None:
+        """Start, and run; what cannot start is told as a mistake of usage."""
+        try:
+            start()
+        except MiddlewareError as error:
+            raise typer.BadParameter(_sentence(error)) from error
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
+        if self._seconds > 0:
+            self._reactor.callLater(self._seconds, self.end)
+        self._reactor.run()
+
+    def end(self) -> None:
+        """End the run; harmless when it is ending already."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._reactor.callWhenRunning(self._reactor.stop)
+
+    def _shut_down(self) -> Deferred[None]:
+        self._is_ending = True  # also when a signal ended it
+        return Deferred.fromCoroutine(self._stop())
 
 
 def _transport(tcp: str, listen: str) -> TcpConnectSettings | TcpListenSettings:

@@ -27,6 +27,7 @@ from middleware.wire.mllp.options import MllpLinkOptions
 
 # A late answer may come after the sender has given up; never later than this.
 LONGEST_LATE_S = 600.0
+COME_BACK_EVERY_S = 1.0
 
 
 class Conduct(StrEnum):
@@ -122,7 +123,7 @@ class EmulatedLis(ServerFactory):
         if change.conduct is Conduct.AWAY:
             self._timers.append(self._reactor.callLater(0, self._go_away))
         elif was_away:
-            self._listen()
+            self._come_back()
 
     # -- Twisted ----------------------------------------------------------------------------------
 
@@ -223,6 +224,13 @@ class EmulatedLis(ServerFactory):
             ) from error
         self.address = Address(self.address.host, self._port.getHost().port)
         self.say(f"listening on {self.address}")
+
+    def _come_back(self) -> None:
+        try:
+            self._listen()
+        except PortTaken as error:  # somebody took the port meanwhile: try until it is free
+            self.say(str(error))
+            self._timers.append(self._reactor.callLater(COME_BACK_EVERY_S, self._come_back))
 
     def _go_away(self) -> None:
         Deferred.fromCoroutine(self._leave())

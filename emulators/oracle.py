@@ -59,8 +59,12 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Every obligation was met, exactly once and in order."""
-        return not (self.lost or self.doubled or self.changed or self.strayed or self.out_of_order)
+        """There were obligations, and each was met, exactly once and in order."""
+        return self.obligations > 0 and not self._is_broken
+
+    @property
+    def _is_broken(self) -> bool:
+        return bool(self.lost or self.doubled or self.changed or self.strayed or self.out_of_order)
 
     def lines(self) -> list[str]:
         """The verdict for people."""
@@ -77,7 +81,10 @@ class Verdict:
                 told.append(
                     f"{name.replace('_', ' ')}: {len(found)} ({', '.join(found[:_SHOWN])}{more})"
                 )
-        told.append("verdict: good" if self.is_good else "verdict: BROKEN PROMISE")
+        if self._is_broken:
+            told.append("verdict: BROKEN PROMISE")
+        else:
+            told.append("verdict: good" if self.is_good else "verdict: nothing was acknowledged")
         return told
 
 

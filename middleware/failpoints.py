@@ -1,8 +1,9 @@
-"""Named steps at which a crash test may kill this process: nothing happens at them unless a test armed one.
+"""Named steps at which a crash test may kill this process: nothing happens at them unless a test
+armed one.
 
-Off: `hit` costs one comparison. Armed by `arm("before_ack")` or `arm("before_ack:3")` (the third time it is reached), the
-process kills itself with SIGKILL there: no clean-up runs, as in a real crash. The steps are those at which responsibility
-moves from one side to another (RELIABILITY R2).
+Off: `hit` costs one comparison. Armed by `arm("before_ack")` or `arm("before_ack:3")` (the third
+time it is reached), the process kills itself with SIGKILL there: no clean-up runs, as in a real
+crash. The steps are those at which responsibility moves from one side to another (RELIABILITY R2).
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def arm(spec: str | None) -> None:
 
 
 def hit(step: Step) -> None:
-    """Say that `step` is reached. Kills the process when this step is armed and its count is used up."""
+    """Say that `step` is reached. Kills the process when this step is armed and its count is used
+    up.
+    """
     if _armed is None or _armed.step is not step:
         return
     with _lock:

@@ -34,7 +34,7 @@ from middleware.pipeline.discovery import discover_checks
 from middleware.pipeline.mend import settle
 from middleware.pipeline.worker import Worker, WorkerParts
 from middleware.setup import ConnectorSetup, Setup
-from middleware.store import meta, setups
+from middleware.store import journal, meta, setups
 from middleware.store.connection import Connection
 from middleware.store.engine import (
     DATABASE_FILE,
@@ -295,7 +295,14 @@ class Node:
         return self._reader.read_now(read)
 
     def _store_status(self) -> dict[str, Any]:
-        return {"is_writable": self._writer.is_writable, "jobs_waiting": self._writer.waiting}
+        return {
+            "is_writable": self._writer.is_writable,
+            "jobs_waiting": self._writer.waiting,
+            # Whether any, not how many: the worker keeps them few, and counting would not be free.
+            "has_messages_to_process": bool(
+                self._reader.read_now(lambda conn: journal.to_process(conn, 0, 1))
+            ),
+        }
 
     def _verbs(self) -> Mapping[str, Verb]:
         async def status(_arguments: Mapping[str, Any], _author: str) -> dict[str, Any]:

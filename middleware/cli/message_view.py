@@ -14,6 +14,7 @@ from middleware.errors import StoreError, WireError
 from middleware.store import journal, outbox, results
 from middleware.store.connection import Connection
 from middleware.store.results import ResultFilter
+from middleware.store.schema import JournalState
 from middleware.wire.control import readable
 from middleware.wire.lis2 import Record, parse_message
 
@@ -106,6 +107,9 @@ def say_message(view: MessageView, encoding: str, zone: tzinfo, *, with_wire: bo
         show.say("")
         messages = [_outbox_row(row, zone) for row in view.outbox]
         show.table(_OUTBOX_COLUMNS, messages, title="To the LIS")
+        for row in view.outbox:
+            if row["reply"]:
+                show.say(f"   {row['number']} was answered: {readable(row['reply'])}")
 
 
 def wire_lines(wire: bytes) -> str:
@@ -116,10 +120,9 @@ def wire_lines(wire: bytes) -> str:
 def _say_head(view: MessageView, zone: tzinfo) -> None:
     entry = view.entry
     show.say(f"Message {entry['id']} of line {entry['line']}", "bold")
-    confirmed = "known to have arrived" if entry["ack_confirmed"] else "not known to have arrived"
     facts = [
         f"received      {show.moment(entry['received_at'], zone)}, driver {entry['driver']}",
-        f"acknowledged  after the commit; our acknowledgement is {confirmed}",
+        f"acknowledged  {_acknowledged(entry)}",
         f"state         {entry['state']}, kind {entry['kind']}, {entry['result_count'] or 0} results",
     ]
     if entry["processed_at"] is not None:
@@ -134,6 +137,13 @@ def _say_head(view: MessageView, zone: tzinfo) -> None:
     for fact in facts:
         show.say(fact)
     _say_trouble(entry)
+
+
+def _acknowledged(entry: Mapping[str, Any]) -> str:
+    if entry["state"] == JournalState.INCOMPLETE:
+        return "frame by frame; the message ended before its last record"
+    confirmed = "known to have arrived" if entry["ack_confirmed"] else "not known to have arrived"
+    return f"after the commit; our acknowledgement is {confirmed}"
 
 
 def _say_trouble(entry: Mapping[str, Any]) -> None:

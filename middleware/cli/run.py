@@ -13,12 +13,11 @@ from twisted.python.failure import Failure
 
 from middleware import failpoints
 from middleware.clock import SystemClock
-from middleware.delivery.catalogue import discover_connectors
-from middleware.driver.catalogue import load_catalogue
 from middleware.errors import MiddlewareError
 from middleware.node import Node, NodeParts
 from middleware.observe import log
 from middleware.settings.build import build_setup
+from middleware.settings.installed import installed_for
 from middleware.settings.load import load
 from middleware.setup import Setup
 from middleware.transport.reactor import use_monotonic_time
@@ -31,7 +30,8 @@ COMMIT_DELAY_VARIABLE = "LABWIRE_TEST_COMMIT_DELAY_S"
 
 def setup_of(settings: Path) -> Setup:
     """The setup of a settings file, with everything that is installed. Raises SettingsError naming every mistake."""
-    return build_setup(load(settings), load_catalogue(), discover_connectors().factories, 0)
+    installed = installed_for(settings)
+    return build_setup(load(settings), installed.catalogue, installed.connectors, 0)
 
 
 def run(settings: Path, author: str) -> int:

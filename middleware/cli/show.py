@@ -95,6 +95,11 @@ def tell_error(error: MiddlewareError) -> None:
         console.print(Text(f"What to do: {visible(error.what_to_do)}"), soft_wrap=True)
 
 
+def tell_warning(text: str) -> None:
+    """Something that a person should know although the command did its work; on stderr."""
+    _console(stderr=True).print(Text(visible(text), style="yellow"), soft_wrap=True)
+
+
 def visible(text: str) -> str:
     """`text` with what a terminal would obey, or hide, made visible."""
     if text.isprintable():
@@ -120,8 +125,8 @@ def moment(at: float | None, zone: tzinfo) -> str:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while long work runs; call it with (done, total). Nothing where nobody looks."""
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr while long work runs; call it with (what, done, total). Nothing where nobody looks."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -131,5 +136,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         disable=not sys.stderr.isatty(),
     )
     with bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("starting", total=None)
+        yield lambda what, done, total: bar.update(
+            task, description=what, completed=done, total=total
+        )

@@ -25,9 +25,10 @@ from middleware.settings.load import Loaded, load
 from middleware.settings.problems import errors_in
 from middleware.settings.schema import NodeTable
 from middleware.setup import NodeSettings, Setup
-from middleware.store import setups
+from middleware.store import meta, setups
 from middleware.store.connection import Connection
 from middleware.store.engine import check_schema, database_url, open_engine, open_readonly
+from middleware.store.setups import AppliedSetup
 
 T = TypeVar("T")
 
@@ -89,15 +90,27 @@ class Site:
     def _change_here(self, verb: str, arguments: Mapping[str, Any], author: str) -> dict[str, Any]:
         setup = self.setup()
         now = SystemClock().utc_now().timestamp()
+
+        def job(conn: Connection) -> dict[str, Any]:
+            meta.identify(conn, setup.node.environment.value, now)
+            applied = AppliedSetup(
+                now, author, f"{verb} with no node running", setup.source_sha256, setup.source_text
+            )
+            in_force = replace(setup, generation=setups.save(conn, applied))
+            return COMMANDS[verb](conn, arguments, author, in_force, now)
+
         with NodeLock(self.node.data_dir):
-            engine = open_engine(self.url)
-            try:
-                check_schema(engine)
-                with engine.connect() as conn, conn.begin():
-                    in_force = replace(setup, generation=setups.current_generation(conn))
-                    return COMMANDS[verb](conn, arguments, author, in_force, now)
-            finally:
-                engine.dispose()
+            return self.write(job)
+
+    def write(self, job: Callable[[Connection], T]) -> T:
+        """Run a job in one transaction. Only with the node's lock held."""
+        engine = open_engine(self.url)
+        try:
+            check_schema(engine)
+            with engine.connect() as conn, conn.begin():
+                return job(conn)
+        finally:
+            engine.dispose()
 
 
 def open_site(path: Path) -> Site:

@@ -14,6 +14,20 @@ from middleware.driver.quirks import QUIRKS
 from middleware.driver.values import VALUE_RULES
 
 
+def drivers_sections(profiles: Iterable[Profile]) -> dict[str, str]:
+    """The generated parts of drivers/README.md by name."""
+    return {
+        "catalogue": catalogue_table(profiles),
+        "quirks": quirks_table(),
+        "value rules": value_rules_table(),
+    }
+
+
+def profile_sections() -> dict[str, str]:
+    """The generated parts of this package's README.md by name."""
+    return {"profile": profile_tables()}
+
+
 def catalogue_table(profiles: Iterable[Profile]) -> str:
     """One row for each driver: id, analyzer, protocol, roles, tier, quirks."""
     rows = [

@@ -17,7 +17,6 @@ from middleware.model import MeasuredTime
 MARK_ABSENT = "absent"
 MARK_UNREADABLE = "unreadable"
 MARK_AMBIGUOUS = "ambiguous"  # the hour that the end of daylight saving repeats
-MARK_NONEXISTENT = "nonexistent"  # the hour that the start of daylight saving skips
 MARK_DATE_ONLY = "date_only"  # a day is no instant; midnight would be invented
 
 _DATE_DIGITS = 8
@@ -78,7 +77,7 @@ def _place(text: str, local: datetime, time_zone: str) -> MeasuredTime:
         if first.utcoffset() == local.replace(tzinfo=zone, fold=1).utcoffset():
             return MeasuredTime(text=text, at=at)
         if at.astimezone(zone).replace(tzinfo=None) != local:
-            return MeasuredTime(text=text, mark=MARK_NONEXISTENT)
+            return MeasuredTime(text=text, mark=MARK_UNREADABLE)  # the hour that is skipped
         return MeasuredTime(text=text, at=at, mark=MARK_AMBIGUOUS)
     except OverflowError:  # the first and last days of the calendar
         return MeasuredTime(text=text, mark=MARK_UNREADABLE)

@@ -163,7 +163,7 @@ class ValuePolicy:
             return ResultValue(kind=ValueKind.ABSENT, raw=sent.raw)
         if sent.flag and ValueRule.FLAG_AS_VALUE in self.rules:
             return ResultValue(
-                kind=ValueKind.CODED, raw=sent.raw, text=sent.flag, rule=ValueRule.FLAG_AS_VALUE
+                kind=ValueKind.TEXT, raw=sent.raw, text=sent.flag, rule=ValueRule.FLAG_AS_VALUE
             )
         return _unexplained(sent, REASON_NONE)
 

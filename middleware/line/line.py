@@ -138,7 +138,7 @@ class Line:
         self._bytes = [0, 0]
         self._bytes_seen = (0, 0)
         self._settled: list[Deferred[None]] = []
-        services.writer.on_writable_changed(self._writable_changed)
+        self._hears_writer = False
 
     # -- what the node asks -----------------------------------------------------------------------
 
@@ -150,6 +150,9 @@ class Line:
     def start(self) -> None:
         """Listen or dial. Raises PortTaken or DriverError; the line is then in state FAULT."""
         self._intake.resume()
+        if not self._hears_writer:
+            self._hears_writer = True
+            self._services.writer.on_writable_changed(self._writable_changed)
         try:
             self.driver.make_link(self.settings.link)  # a fault of its options shows now, not later
             self._transport.start()

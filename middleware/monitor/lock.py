@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
@@ -18,7 +19,9 @@ LOCK_FILE = "node.lock"
 
 
 class NodeAlreadyRuns(MiddlewareError):
-    """Another process writes this data folder. Use its control socket (the commands do so), or stop it first."""
+    """Another process writes this data folder. Use its control socket (the commands do so), or stop
+    it first.
+    """
 
     code = "node-already-runs"
 
@@ -32,7 +35,9 @@ class LockOwner:
 
 
 class NodeLock:
-    """I am responsible for there being one writer of a data folder. The system drops the lock when the process ends."""
+    """I am responsible for there being one writer of a data folder. The system drops the lock when
+    the process ends.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         """Stores; `acquire` acts."""
@@ -40,7 +45,9 @@ class NodeLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises NodeAlreadyRuns, naming who has it; MiddlewareError when the folder cannot be used."""
+        """Take the lock. Raises NodeAlreadyRuns, naming who has it; MiddlewareError when the folder
+        cannot be used.
+        """
         if self._descriptor is not None:
             return
         try:
@@ -68,7 +75,7 @@ class NodeLock:
             os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
-    def __enter__(self) -> NodeLock:
+    def __enter__(self) -> Self:
         self.acquire()
         return self
 
@@ -82,7 +89,9 @@ class NodeLock:
 
 
 def owner(data_dir: Path) -> LockOwner | None:
-    """Who the lock file names; None when it names nobody. Says nothing about whether that process still lives."""
+    """Who the lock file names; None when it names nobody. Says nothing about whether that process
+    still lives.
+    """
     try:
         content = json.loads((data_dir / LOCK_FILE).read_text("ascii"))
         return LockOwner(int(content["pid"]), datetime.fromisoformat(content["started_at"]))

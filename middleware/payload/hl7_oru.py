@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from middleware.payload.hl7_time import stamp_in_zone, stamp_with_offset
 from middleware.payload.hl7_value import WITHOUT_VALUE, flags_of, status_of, value_of
 from middleware.payload.outgoing import OutgoingSpecimen, RenderContext, Row
-from middleware.wire.hl7.delimiters import escape, escape_formatted
+from middleware.wire.hl7.delimiters import DEFAULT_DELIMITERS, escape, escape_formatted, is_plain
 
 LOCAL_CODES = "99LAB"
 """HL7 table 0396: a coding system of the sender's own. The analyzer's test codes are its."""
@@ -42,10 +43,11 @@ class OruRenderer:
 
     def render(self, specimen: OutgoingSpecimen, context: RenderContext) -> bytes:
         """The message in UTF-8, each segment ended by CR."""
+        statuses = [status_of(row) for row in specimen.rows]
         lines = [_msh("ORU^R01^ORU_R01", self._names, context)]
         _add_patient(lines, specimen.rows)
-        lines.append(_obr(specimen, context))
-        _add_results(lines, specimen.rows)
+        lines.append(_obr(specimen, statuses, context))
+        _add_results(lines, specimen.rows, statuses)
         lines.append(_spm(specimen))
         return _whole(lines)
 
@@ -60,11 +62,12 @@ class OulRenderer:
 
     def render(self, specimen: OutgoingSpecimen, context: RenderContext) -> bytes:
         """The message in UTF-8, each segment ended by CR."""
+        statuses = [status_of(row) for row in specimen.rows]
         lines = [_msh("OUL^R22^OUL_R22", self._names, context)]
         _add_patient(lines, specimen.rows)
         lines.append(_spm(specimen))
-        lines.append(_obr(specimen, context))
-        _add_results(lines, specimen.rows)
+        lines.append(_obr(specimen, statuses, context))
+        _add_results(lines, specimen.rows, statuses)
         return _whole(lines)
 
 
@@ -99,25 +102,25 @@ def _add_patient(lines: list[str], rows: Sequence[Row]) -> None:
         return
 
 
-def _test_id(row: Row) -> str:
-    written = f"{escape(row['test_code'])}^{escape(row.get('test_name') or '')}^{LOCAL_CODES}"
-    detail = row.get("test_detail")
-    return f"{written}^{escape(detail)}^^{LOCAL_DETAILS}" if detail else written
+def _test_id(code: str, name: str, detail: str) -> str:
+    """OBX-3 or OBR-4 from texts that are already escaped."""
+    written = f"{code}^{name}^{LOCAL_CODES}"
+    return f"{written}^{detail}^^{LOCAL_DETAILS}" if detail else written
 
 
-def _obr(specimen: OutgoingSpecimen, context: RenderContext) -> str:
+def _obr(specimen: OutgoingSpecimen, statuses: Sequence[str], context: RenderContext) -> str:
     sample_id = escape(specimen.sample_id)
     reported = stamp_in_zone(context.created_at, context.time_zone)
+    code, name, detail = _written(specimen.rows[0])[:3]
     # OBR-7 is the time of collection, which an analyzer does not know: it stays empty.
     return (
-        f"OBR|1|{sample_id}|{sample_id}|{_test_id(specimen.rows[0])}||||||||||||||||||{reported}"
-        f"|||{_report_status(specimen.rows)}"
+        f"OBR|1|{sample_id}|{sample_id}|{_test_id(code, name, detail)}||||||||||||||||||{reported}"
+        f"|||{_report_status(set(statuses))}"
     )
 
 
-def _report_status(rows: Sequence[Row]) -> str:
+def _report_status(statuses: set[str]) -> str:
     """OBR-25 (HL7 table 0123) from the statuses of the results."""
-    statuses = {status_of(row) for row in rows}
     if statuses <= {"X"}:
         return "X"
     if statuses & {"P", "I", "S"}:
@@ -130,36 +133,51 @@ def _spm(specimen: OutgoingSpecimen) -> str:
     return f"SPM|1|{escape(specimen.sample_id)}||{kind}|||||||P^Patient^HL70369"
 
 
-def _add_results(lines: list[str], rows: Sequence[Row]) -> None:
-    for number, row in enumerate(rows, 1):
-        lines.append(_obx(number, row))
+def _add_results(lines: list[str], rows: Sequence[Row], statuses: Sequence[str]) -> None:
+    for number, (row, status) in enumerate(zip(rows, statuses, strict=True), 1):
+        lines.append(_obx(number, row, status))
         if row.get("comments") or row.get("instrument_flags"):
             _add_notes(lines, row)
 
 
-def _obx(number: int, row: Row) -> str:
-    status = status_of(row)
+_texts_of = itemgetter(
+    "test_code",
+    "test_name",
+    "test_detail",
+    "unit",
+    "reference_range",
+    "verifier",
+    "analyzer",
+    "module",
+    "line",
+)
+
+
+def _written(row: Row) -> Sequence[str]:
+    """The free texts of a result, escaped. Nearly none needs it, so they are looked at together first."""
+    texts = [text or "" for text in _texts_of(row)]
+    if is_plain("".join(texts), DEFAULT_DELIMITERS):
+        return texts
+    return [escape(text) for text in texts]
+
+
+def _obx(number: int, row: Row, status: str) -> str:
+    code, name, detail, unit, reference, verifier, analyzer, module, line = _written(row)
     value_type, value = ("", "") if status in WITHOUT_VALUE else value_of(row)
     run = row["run"]
-    at = row.get("measured_at")
+    at = row["measured_at"]
     measured = (
         ""
         if at is None
-        else stamp_with_offset(at, row.get("measured_offset") or "", row.get("measured_text") or "")
+        else stamp_with_offset(at, row["measured_offset"] or "", row["measured_text"] or "")
     )
-    verifier = row.get("verifier")
     # OBX-14 and OBX-19 carry the same time: when the analyzer measured is all that it knows.
+    # OBX-18 is what the analyzer calls itself (else the line), then its module.
     return (
-        f"OBX|{number}|{value_type}|{_test_id(row)}|{run if run > 1 else ''}|{value}"
-        f"|{escape(row['unit'])}|{escape(row.get('reference_range') or '')}|{flags_of(row)}|||{status}"
-        f"|||{measured}||{escape(verifier) if verifier else ''}||{_analyzer(row)}|{measured}"
+        f"OBX|{number}|{value_type}|{_test_id(code, name, detail)}|{run if run > 1 else ''}|{value}"
+        f"|{unit}|{reference}|{flags_of(row)}|||{status}|||{measured}||{verifier}"
+        f"||{analyzer or line}{'~' + module if module else ''}|{measured}"
     )
-
-
-def _analyzer(row: Row) -> str:
-    """OBX-18: what the analyzer calls itself (else the line), then its module."""
-    named = escape(row["analyzer"] or row["line"])
-    return f"{named}~{escape(row['module'])}" if row.get("module") else named
 
 
 def _add_notes(lines: list[str], row: Row) -> None:

@@ -79,7 +79,7 @@ def _mend(conn: Connection, one: Settlement, row: dict[str, Any], setup: Setup) 
     bad = [result_id for place, result_id in enumerate(ids, 1) if place in named]
     rest = results.by_ids(conn, [result_id for result_id in ids if result_id not in bad])
     reason = f"the LIS refused it in message {one.number}: {one.outcome.text or one.outcome.code}"
-    results.decide(conn, bad, ReleaseState.HELD, AUTHOR, reason, one.at)
+    results.decide(conn, bad, ReleaseState.HELD, results.Decision(AUTHOR, reason, one.at))
     replacement = Outgoing(
         row["connector"],
         row["sample_id"],

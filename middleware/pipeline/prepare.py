@@ -45,29 +45,25 @@ class Decoded:
 class PreparedResult:
     """One result on its way. `row` holds all columns but the decision's; the transaction fills
     those in (again and again
-    when it is run again), and changes nothing else."""
+    when it is run again), and changes nothing else.
+
+    `may_follow`: it can be a further run of a released one, for it is a patient's under a sample id
+    that names one specimen.
+    (Controls and placeholders repeat for ever: asking for all their runs would grow without bound.)
+    """
 
     row: dict[str, Any]
     fingerprint: bytes
     role: SampleRole
     findings: tuple[Finding, ...]
     has_time: bool
+    may_follow: bool
     destinations: tuple[str, ...] = ()
 
     @property
     def test(self) -> tuple[str, str, str]:
         """Specimen, test and detail: of these exactly one result is reported."""
         return (self.row["sample_id"], self.row["test_code"], self.row["test_detail"])
-
-    @property
-    def may_follow(self) -> bool:
-        """It can be a further run of a released one: a patient's, under a sample id that names one specimen.
-
-        (Controls and placeholders repeat for ever: asking for all their runs would grow without bound.)
-        """
-        return self.role is SampleRole.PATIENT and all(
-            one.check != "identity" for one in self.findings
-        )
 
 
 @dataclass(slots=True)
@@ -141,18 +137,15 @@ class Preparation:
             specimen = result.specimen
             if specimen is not seen:
                 seen, columns = specimen, shared | specimen_columns(specimen)
-            mark = fingerprint(context.line, result)
             row = columns | result_columns(result, zone)
-            row["fingerprint"] = mark
-            prepared.append(
-                PreparedResult(
-                    row,
-                    mark,
-                    specimen.role,
-                    self._review(result, context),
-                    bool(result.measured.text),
-                )
+            row["fingerprint"] = mark = fingerprint(row)
+            role = specimen.role
+            findings = self._review(result, context)
+            may_follow = role is SampleRole.PATIENT and (
+                not findings or all(one.check != "identity" for one in findings)
             )
+            has_time = bool(result.measured.text)
+            prepared.append(PreparedResult(row, mark, role, findings, has_time, may_follow))
         return prepared
 
     def _review(self, result: Result, context: ReviewContext) -> tuple[Finding, ...]:

@@ -21,7 +21,9 @@ from middleware.pipeline.prepare import Prepared, PreparedResult
 from middleware.pipeline.replay import reject_replaced
 from middleware.review.release import Decision, decide
 from middleware.review.repetition import (
+    NEW,
     Earlier,
+    Judgement,
     Occasion,
     Relation,
     duplicate_finding,
@@ -123,10 +125,21 @@ def _store_wave(
                 continue
             kept.append((one, result))
             has_repetition |= state is ReleaseState.DUPLICATE
-            summary.results[one.entry.line, state.value] += 1
+            summary.results[one.entry.line, state._value_] += 1
         summary.repeated_messages[one.entry.line] += has_repetition
-    ids = results.save(conn, [result.row for _, result in kept])
-    return _outgoing_of(kept, ids)
+    _save(conn, kept)
+    return _outgoing_of(kept)
+
+
+def _save(conn: Connection, kept: Sequence[tuple[Prepared, PreparedResult]]) -> None:
+    """With ids written into the rows, which spares a copy of each."""
+    if not kept:
+        return
+    first = results.allocate_ids(conn, len(kept))
+    rows = [result.row for _, result in kept]
+    for number, row in enumerate(rows, first):
+        row["id"] = number
+    results.save(conn, rows)
 
 
 def _look_up(conn: Connection, flat: Sequence[tuple[Prepared, PreparedResult]]) -> _Known:
@@ -156,33 +169,24 @@ def _review(
 ) -> ReleaseState | None:
     """Judge, decide and write the decision into the row; None: a replay says again what is stored."""
     setup, routes = rules
-    entry = message.entry
     row = result.row
     result.destinations = ()
     row["duplicate_of"] = row["supersedes"] = None
     row["version"] = 1
     findings = result.findings
-    alike = known.alike.get(result.fingerprint, ())
-    released = known.released.get(result.test, ()) if result.may_follow else ()
-    if alike or released:
-        occasion = Occasion(
-            entry.id,
-            result.has_time,
-            lambda: journal.previous_of_line(conn, entry.line, entry.id),
-        )
-        judgement = judge(alike, released, occasion)
-        if judgement.relation is Relation.DUPLICATE and judgement.earlier is not None:
-            if judgement.earlier.journal_id == entry.id:
-                return None
-            row["duplicate_of"] = judgement.earlier.result_id
-            found = (*findings, duplicate_finding(judgement.earlier))
-            decision = Decision(VerdictKind.HOLD, ReleaseState.DUPLICATE, found)
-            return _write(row, decision)
-        if judgement.relation is Relation.FURTHER and judgement.earlier is not None:
-            row["supersedes"] = judgement.earlier.result_id
-            row["version"] = judgement.earlier.version + 1
-            findings = (*findings, further_finding(judgement.earlier))
-    destinations = routes.choose(entry.line, row["test_code"])
+    judgement = _relate(conn, message, result, known)
+    earlier = judgement.earlier
+    if earlier is not None and judgement.relation is Relation.DUPLICATE:
+        if earlier.journal_id == message.entry.id:
+            return None
+        row["duplicate_of"] = earlier.result_id
+        found = (*findings, duplicate_finding(earlier))
+        return _write(row, Decision(VerdictKind.HOLD, ReleaseState.DUPLICATE, found))
+    if earlier is not None:
+        row["supersedes"] = earlier.result_id
+        row["version"] = earlier.version + 1
+        findings = (*findings, further_finding(earlier))
+    destinations = routes.choose(message.entry.line, row["test_code"])
     if not destinations:
         findings = (*findings, _NO_ROUTE)
     decision = decide(findings, result.role, message.mode, setup.generation)
@@ -191,9 +195,23 @@ def _review(
     return _write(row, decision)
 
 
+def _relate(
+    conn: Connection, message: Prepared, result: PreparedResult, known: _Known
+) -> Judgement:
+    alike = known.alike.get(result.fingerprint, ())
+    released = known.released.get(result.test, ()) if known.released and result.may_follow else ()
+    if not alike and not released:
+        return NEW
+    entry = message.entry
+    occasion = Occasion(
+        entry.id, result.has_time, lambda: journal.previous_of_line(conn, entry.line, entry.id)
+    )
+    return judge(alike, released, occasion)
+
+
 def _write(row: dict[str, object], decision: Decision) -> ReleaseState:
-    row["verdict"] = decision.verdict.value
-    row["release_state"] = decision.state.value
+    row["verdict"] = decision.verdict._value_
+    row["release_state"] = decision.state._value_
     row["findings"] = findings_json(decision.findings)
     row["verifier"] = decision.verifier
     return decision.state
@@ -207,12 +225,10 @@ def findings_json(findings: tuple[Finding, ...]) -> str | None:
     return json.dumps([one.model_dump(mode="json") for one in findings], ensure_ascii=False)
 
 
-def _outgoing_of(
-    flat: Sequence[tuple[Prepared, PreparedResult]], ids: Sequence[int]
-) -> list[Outgoing]:
+def _outgoing_of(flat: Sequence[tuple[Prepared, PreparedResult]]) -> list[Outgoing]:
     """One outgoing message for each message of the analyzer, specimen and connector, in the order of their results."""
     found: dict[tuple[int, str, str], Outgoing] = {}
-    for (message, result), result_id in zip(flat, ids, strict=True):
+    for message, result in flat:
         for connector in result.destinations:
             sample_id = result.row["sample_id"]
             key = (message.entry.id, connector, sample_id)
@@ -223,7 +239,7 @@ def _outgoing_of(
                     connector, sample_id, entry.line, entry.id, entry.received_at
                 )
             one.rows.append(result.row)
-            one.result_ids.append(result_id)
+            one.result_ids.append(result.row["id"])
     return list(found.values())
 
 

@@ -28,9 +28,7 @@ def release(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, A
     rows = _existing(conn, ids)
     for row in rows:
         _check_may_go(row, asking.setup)
-    changed = results.decide(
-        conn, ids, ReleaseState.RELEASED, asking.author, asking.reason, asking.now
-    )
+    changed = results.decide(conn, ids, ReleaseState.RELEASED, _decision(asking))
     _check_all_changed(rows, changed, "released")
     messages = enqueue(conn, _outgoing(conn, changed, asking.setup), asking.setup, asking.now)
     return {"released": changed, "messages": messages}
@@ -39,11 +37,13 @@ def release(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, A
 def reject(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, Any]:
     """Reject held results or repetitions: they are never sent. Raises CommandRefused as `release` does."""
     rows = _existing(conn, ids)
-    changed = results.decide(
-        conn, ids, ReleaseState.REJECTED, asking.author, asking.reason, asking.now
-    )
+    changed = results.decide(conn, ids, ReleaseState.REJECTED, _decision(asking))
     _check_all_changed(rows, changed, "rejected")
     return {"rejected": changed}
+
+
+def _decision(asking: Asking) -> results.Decision:
+    return results.Decision(asking.author, asking.reason, asking.now)
 
 
 def _existing(conn: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:

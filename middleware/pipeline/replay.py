@@ -58,4 +58,5 @@ def reject_replaced(
     if not replaced:
         return []
     reason = f"message {journal_id} was replayed and is read differently now"
-    return results.decide(conn, replaced, ReleaseState.REJECTED, AUTHOR, reason, now)
+    decision = results.Decision(AUTHOR, reason, now)
+    return results.decide(conn, replaced, ReleaseState.REJECTED, decision)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from middleware.model import (
     Finding,
@@ -44,6 +45,8 @@ def decide(
     findings: tuple[Finding, ...], role: SampleRole, mode: ReleaseMode, generation: int
 ) -> Decision:
     """Decide one result that is not a repetition."""
+    if not findings and role is SampleRole.PATIENT:
+        return _without_findings(mode, generation)
     verdict = strictest(findings)
     if role is not SampleRole.PATIENT:
         return Decision(VerdictKind.REJECT, ReleaseState.NOT_FOR_LIS, findings)
@@ -51,8 +54,16 @@ def decide(
         return Decision(verdict, ReleaseState.REJECTED, findings)
     if verdict is VerdictKind.HOLD:
         return Decision(verdict, ReleaseState.HELD, findings)
+    clean = _without_findings(mode, generation)
+    return replace(clean, findings=(*findings, *clean.findings))
+
+
+@lru_cache(maxsize=32)
+def _without_findings(mode: ReleaseMode, generation: int) -> Decision:
+    """What the mode alone decides."""
     if mode is ReleaseMode.AUTO:
-        return Decision(verdict, ReleaseState.RELEASED, findings, auto_verifier(generation))
+        verifier = auto_verifier(generation)
+        return Decision(VerdictKind.RELEASE, ReleaseState.RELEASED, (), verifier)
     if mode is ReleaseMode.TO_LIS_UNVERIFIED:
-        return Decision(verdict, ReleaseState.RELEASED, findings)
-    return Decision(VerdictKind.HOLD, ReleaseState.HELD, (*findings, _HOLD_ALL))
+        return Decision(VerdictKind.RELEASE, ReleaseState.RELEASED, ())
+    return Decision(VerdictKind.HOLD, ReleaseState.HELD, (_HOLD_ALL,))

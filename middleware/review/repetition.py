@@ -4,13 +4,14 @@ judgement over what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from middleware.model import Finding, Result, VerdictKind
+from middleware.model import Finding, VerdictKind
 
 FINGERPRINT_BYTES = 16
 """128 bits: two of a billion results collide by chance with a probability below 1e-20."""
@@ -48,53 +49,56 @@ class Judgement:
 NEW = Judgement(Relation.NEW)
 
 
-def fingerprint(line: str, result: Result) -> bytes:
+# Everything that the analyzer said of a result, as columns of the results table. Comments and
+# instrument flags are among
+# it: a resend that says more or less is never swallowed (promise 2). Where the tube stood is not.
+_SAID = (
+    "line",
+    "sample_id",
+    "sample_role",
+    "patient_id",
+    "patient_authority",
+    "patient_name",
+    "birth_date",
+    "sex",
+    "module",
+    "test_code",
+    "test_detail",
+    "measured_text",
+    "value_kind",
+    "value_raw",
+    "value_number",
+    "value_upper",
+    "comparator",
+    "value_text",
+    "unit",
+    "reference_range",
+    "abnormal_flags",
+    "abnormal_flags_raw",
+    "instrument_flags",
+    "comments",
+    "result_status",
+    "status_raw",
+    "dilution_factor",
+)
+_said_in = itemgetter(*_SAID)
+
+
+def fingerprint(row: Mapping[str, Any]) -> bytes:
     """Equal exactly when line, specimen, test, run, measured time and everything said of the value are equal.
 
-    Comments and instrument flags are part of it: a resend that says more or less is never swallowed (promise 2).
+    `row` is a row of the results table (column name -> value).
     """
-    value = result.value
-    specimen = result.specimen
-    parts = [
-        line,
-        specimen.sample_id,
-        specimen.role.value,
-        result.test_code,
-        result.test_detail,
-        str(result.run),
-        result.measured.text,
-        value.kind.value,
-        value.raw.strip(),
-        value.text,
-        value.comparator,
-        "" if value.number is None else str(value.number),
-        "" if value.upper is None else str(value.upper),
-        result.unit,
-        result.reference_range,
-        result.abnormal_flags_raw,
-        ",".join(result.abnormal_flags),
-        result.status.value,
-        result.status_raw,
-        "" if result.dilution_factor is None else str(result.dilution_factor),
-        result.module,
-        "\x1e".join(result.instrument_flags),
-        "\x1e".join([f"{one.source}\x1d{one.kind}\x1d{one.text}" for one in result.comments]),
-        *_patient_parts(result),
-    ]
+    parts = [part or "" for part in _said_in(row)]
     text = _SEPARATOR.join(parts)
     if (
         text.count(_SEPARATOR) != len(parts) - 1
     ):  # a field holds the separator: say it unambiguously
         text = repr(parts)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=FINGERPRINT_BYTES).digest()
-
-
-def _patient_parts(result: Result) -> tuple[str, ...]:
-    patient = result.specimen.patient
-    if patient is None:
-        return ()
-    ids = "\x1e".join([f"{one.id}\x1d{one.authority}" for one in patient.identifiers])
-    return (ids, patient.name, patient.birth_date, patient.sex)
+    return blake2b(
+        f"{row['run']}{_SEPARATOR}{text}".encode("utf-8", "surrogatepass"),
+        digest_size=FINGERPRINT_BYTES,
+    ).digest()
 
 
 @dataclass(frozen=True, slots=True)

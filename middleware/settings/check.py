@@ -182,15 +182,20 @@ def _database_has_no_password(parts: Parts) -> Iterator[Problem]:
 
 
 def _routes_lead_somewhere(parts: Parts) -> Iterator[Problem]:
-    known = {name: [found for _, found in parts.ids_of(name)] for name in ("line", "connector")}
     for location, route in parts.routes:
-        named = (("to", "connector", route.to), ("lines", "line", route.lines))
-        for key, kind, ids in named:
-            for number, found in enumerate(ids):
-                if found not in known[kind]:
-                    place = (*location, key, number)
-                    cure = did_you_mean(found, known[kind], f"add [[{kind}]]")
-                    yield parts.loaded.problem(place, f'there is no {kind} "{found}"', cure)
+        yield from _known_ids(parts, "connector", (*location, "to"), route.to)
+        yield from _known_ids(parts, "line", (*location, "lines"), route.lines)
+
+
+def _known_ids(
+    parts: Parts, kind: str, location: Location, named: tuple[str, ...]
+) -> Iterator[Problem]:
+    known = [found for _, found in parts.ids_of(kind)]
+    for number, one in enumerate(named):
+        if one not in known:
+            cure = did_you_mean(one, known, f"add [[{kind}]]")
+            place = (*location, number)
+            yield parts.loaded.problem(place, f'there is no {kind} "{one}"', cure)
 
 
 def _everything_is_routed(parts: Parts) -> Iterator[Problem]:

@@ -1,1 +1,3 @@
-"""The store: SQL as synchronous functions of a connection, one writer with group commit, and readers."""
+"""The store: SQL as synchronous functions of a connection, one writer with group commit, and
+readers.
+"""

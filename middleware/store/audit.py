@@ -1,8 +1,10 @@
-"""The audit trail: append-only rows, each with the hash of the one before; shows when anything was changed or cut off.
+"""The audit trail: append-only rows, each with the hash of the one before; shows when anything was
+changed or cut off.
 
-The database refuses UPDATE and DELETE by trigger. Who can switch the trigger off can still not change a row unseen: each
-hash covers its row and the hash before it, and the newest id and hash stand in `meta` too, so that a cut end shows. Who
-can rewrite the whole chain and `meta` is not stopped by this: against that, note the head elsewhere (`head`).
+The database refuses UPDATE and DELETE by trigger. Who can switch the trigger off can still not
+change a row unseen: each hash covers its row and the hash before it, and the newest id and hash
+stand in `meta` too, so that a cut end shows. Who can rewrite the whole chain and `meta` is not
+stopped by this: against that, note the head elsewhere (`head`).
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One decision: who, what (`results.released`), about what, with which details (JSON values), when (seconds UTC)."""
+    """One decision: who, what (`results.released`), about what, with which details (JSON values),
+    when (seconds UTC).
+    """
 
     author: str
     action: str
@@ -83,7 +87,7 @@ def verify(conn: Connection, progress: Progress | None = None) -> AuditReport:
             problems.append(f"audit rows {expected} to {row['id'] - 1} are missing")
         elif row["previous_hash"] != previous:
             problems.append(f"audit row {row['id']} does not follow the row before it")
-        if _hash(row) != row["hash"]:
+        if _hash(dict(row)) != row["hash"]:
             problems.append(f"audit row {row['id']} was changed")
         expected, previous = row["id"] + 1, row["hash"]
         if progress is not None and row["id"] % _PROGRESS_ROWS == 0:

@@ -1,4 +1,6 @@
-"""What people asked the node to do, as rows: asked before it is tried, answered in the same transaction as its effect."""
+"""What people asked the node to do, as rows: asked before it is tried, answered in the same
+transaction as its effect.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class CommandState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What was asked: `verb` of the pipeline's table, its arguments (JSON values), who and when (seconds UTC)."""
+    """What was asked: `verb` of the pipeline's table, its arguments (JSON values), who and when
+    (seconds UTC).
+    """
 
     verb: str
     arguments: Mapping[str, Any]
@@ -40,7 +44,7 @@ def ask(conn: Connection, command: Command) -> int:
         "arguments": json.dumps(command.arguments, sort_keys=True, ensure_ascii=False),
         "state": CommandState.ASKED.value,
     }
-    return conn.execute(insert(COMMANDS).values(row).returning(COMMANDS.c.id)).scalar_one()
+    return int(conn.execute(insert(COMMANDS).values(row).returning(COMMANDS.c.id)).scalar_one())
 
 
 def answer(

@@ -1,7 +1,9 @@
-"""Engines by URL: SQLite with the settings that the promises need, or PostgreSQL; migrations and the schema's version.
+"""Engines by URL: SQLite with the settings that the promises need, or PostgreSQL; migrations and
+the schema's version.
 
-SQLite: WAL, `synchronous=FULL` (with NORMAL a power cut loses commits that were acknowledged, DESIGN 6.13), transactions
-opened by us with BEGIN IMMEDIATE. These settings belong to a connection, so that each new connection gets them anew.
+SQLite: WAL, `synchronous=FULL` (with NORMAL a power cut loses commits that were acknowledged,
+DESIGN 6.13), transactions opened by us with BEGIN IMMEDIATE. These settings belong to a connection,
+so that each new connection gets them anew.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -23,12 +25,14 @@ HEAD_REVISION = "0001"
 """The newest migration. A test holds it equal to the newest file of `migrations/versions`."""
 
 BUSY_TIMEOUT_S = 5
-# The write-ahead log is cut back to this size after a checkpoint; without it a backlog's log would stay for ever.
+# The write-ahead log is cut back to this size after a checkpoint; without it a backlog's log would
+# stay for ever.
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 # Negative: KiB. 32 MiB hold the upper levels of every index for millions of rows.
 CACHE_KIB = -32 * 1024
 _READ_CACHE_KIB = -8 * 1024
-# SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write and checkpoint at once.
+# SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write and checkpoint at
+# once.
 _WAL_FAULT_FIXED = (3, 51, 3)
 # RETURNING and UPSERT as used here.
 _OLDEST_SQLITE = (3, 35, 0)
@@ -57,7 +61,7 @@ def database_url(data_dir: Path, setting: str | None) -> str:
     return str(URL.create("sqlite", database=str(data_dir / DATABASE_FILE)))
 
 
-def sqlite_path(url: str) -> Path | None:
+def sqlite_file(url: str) -> Path | None:
     """The file of a SQLite URL; None for other engines."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -71,7 +75,7 @@ def open_engine(url: str) -> Engine:
     Closing a connection really closes it, so that the writer can begin anew after a failed commit.
     Raises StoreError when the library or the folder does not serve.
     """
-    path = sqlite_path(url)
+    path = sqlite_file(url)
     if path is None:
         return create_engine(url, poolclass=NullPool)
     _check_sqlite(path)
@@ -87,9 +91,10 @@ def open_engine(url: str) -> Engine:
 def open_readonly(url: str, connections: int = 4) -> Engine:
     """An engine that only reads, with up to `connections` kept connections. The store must exist.
 
-    Never a plain open of a living SQLite store: a second writing connection may corrupt it (DESIGN 6.13).
+    Never a plain open of a living SQLite store: a second writing connection may corrupt it (DESIGN
+    6.13).
     """
-    path = sqlite_path(url)
+    path = sqlite_file(url)
     if path is None:
         engine = create_engine(url, poolclass=QueuePool, pool_size=connections, max_overflow=0)
         event.listen(engine, "connect", _postgresql_read_only)
@@ -119,7 +124,8 @@ def upgrade(engine: Engine) -> None:
     if found == HEAD_REVISION:
         return
     _refuse_newer(found)
-    # Alembic is loaded only when there is something to migrate: it would cost every start a tenth of a second.
+    # Alembic is loaded only when there is something to migrate: it would cost every start a tenth
+    # of a second.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
@@ -147,7 +153,8 @@ def schema_revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(select(text("version_num")).select_from(text("alembic_version")))
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return None if found is None else str(found)
 
 
 def migrations_folder() -> Path:
@@ -188,7 +195,9 @@ def _check_sqlite(path: Path) -> None:
 
 
 def _configure(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
-    """Settings for each new connection, and our own BEGIN: the sqlite3 module's implicit one comes too late."""
+    """Settings for each new connection, and our own BEGIN: the sqlite3 module's implicit one comes
+    too late.
+    """
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _record: Any) -> None:

@@ -11,14 +11,18 @@ from enum import Enum
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
+
 from middleware.failpoints import Step
 
 
 class WriteQueue(Enum):
-    """Who goes first inside a commit. The value is how many jobs of the queue one commit takes at most."""
+    """Who goes first inside a commit. The value is how many jobs of the queue one commit takes at
+    most.
+    """
 
     INTAKE = 256  # an analyzer waits for each of them
-    # A processing job holds up to 32 messages (some 10 ms): more of them in a commit would keep the next ACK waiting.
+    # A processing job holds up to 32 messages (some 10 ms): more of them in a commit would keep the
+    # next ACK waiting.
     PROCESS = 2
     CARRIED = 128  # no reason to commit by itself for a while: rides in the next commit
 
@@ -89,7 +93,9 @@ class WaitingJobs:
             self._changed.notify()
 
     def take(self) -> list[Job]:
-        """Wait until something is to be committed and take it, in order; empty means closed and nothing left."""
+        """Wait until something is to be committed and take it, in order; empty means closed and
+        nothing left.
+        """
         with self._changed:
             while True:
                 patience = self._patience()
@@ -113,7 +119,9 @@ class WaitingJobs:
             return self._is_closing
 
     def _patience(self) -> float | None:
-        """Seconds until something must be committed: 0 now, None when only a new job gives a reason."""
+        """Seconds until something must be committed: 0 now, None when only a new job gives a
+        reason.
+        """
         if self._queues[WriteQueue.INTAKE] or self._queues[WriteQueue.PROCESS]:
             return 0
         carried = self._queues[WriteQueue.CARRIED]

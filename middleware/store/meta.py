@@ -16,6 +16,9 @@ STORE_ID_LENGTH = 6
 _STORE_ID_ALPHABET = string.ascii_uppercase + string.digits
 # MSH-10 holds 20 characters in HL7 2.5.1 (table of chapter 2.15): 6 + 1 + 10 leave room.
 _NUMBER_DIGITS = 10
+STORE_ID = "store_id"
+_ENVIRONMENT = "environment"
+_CREATED_AT = "schema_created_at"
 _PROBE_KEY = "write_probe"
 # More than the free pages that a commit of small rows could find.
 _PROBE_TEXT = "x" * 65536
@@ -25,6 +28,11 @@ _TAKE = (
     .where(COUNTERS.c.name == bindparam("counter"))
     .values(value=COUNTERS.c.value + bindparam("count"))
     .returning(COUNTERS.c.value)
+)
+
+
+_FACTS = select(META.c.key, META.c.value).where(
+    META.c.key.in_((STORE_ID, _ENVIRONMENT, _CREATED_AT))
 )
 
 
@@ -38,7 +46,9 @@ class StoreIdentity:
 
 
 def control_id(store_id: str, number: int) -> str:
-    """The control id (MSH-10) of an outbox number: at most 20 characters, never reused (DESIGN 8.5)."""
+    """The control id (MSH-10) of an outbox number: at most 20 characters, never reused (DESIGN
+    8.5).
+    """
     return f"{store_id}-{number:0{_NUMBER_DIGITS}d}"
 
 
@@ -48,12 +58,14 @@ def new_store_id() -> str:
 
 
 def identify(conn: Connection, environment: str, now: float) -> StoreIdentity:
-    """The store's identity; given at the first call. Raises StoreError when it belongs to another environment."""
+    """The store's identity; given at the first call. Raises StoreError when it belongs to another
+    environment.
+    """
     found = identity(conn)
     if found is None:
-        put(conn, "store_id", new_store_id())
-        put(conn, "environment", environment)
-        put(conn, "schema_created_at", repr(now))
+        put(conn, STORE_ID, new_store_id())
+        put(conn, _ENVIRONMENT, environment)
+        put(conn, _CREATED_AT, repr(now))
         return identify(conn, environment, now)
     if found.environment != environment:
         raise StoreError(
@@ -65,12 +77,10 @@ def identify(conn: Connection, environment: str, now: float) -> StoreIdentity:
 
 def identity(conn: Connection) -> StoreIdentity | None:
     """The store's identity, or None for a store that no node has used yet."""
-    rows: dict[str, str] = {
-        key: value for key, value in conn.execute(select(META.c.key, META.c.value))
-    }
-    if "store_id" not in rows:
+    rows = {row.key: str(row.value) for row in conn.execute(_FACTS)}
+    if STORE_ID not in rows:
         return None
-    return StoreIdentity(rows["store_id"], rows["environment"], float(rows["schema_created_at"]))
+    return StoreIdentity(rows[STORE_ID], rows[_ENVIRONMENT], float(rows[_CREATED_AT]))
 
 
 def get(conn: Connection, key: str) -> str | None:
@@ -86,7 +96,9 @@ def put(conn: Connection, key: str, value: str) -> None:
 
 
 def take_numbers(conn: Connection, counter: str, count: int) -> int:
-    """Reserve `count` numbers of a counter; answers the first. A rolled back transaction gives them back."""
+    """Reserve `count` numbers of a counter; answers the first. A rolled back transaction gives them
+    back.
+    """
     last = execute(conn, _TAKE, {"counter": counter, "count": count}).scalar()
     if last is None:
         conn.execute(insert(COUNTERS).values(name=counter, value=count))

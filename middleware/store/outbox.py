@@ -1,9 +1,11 @@
-"""The outbox: rendered messages in ordered lanes; filling them, claiming from the head, settling what was answered.
+"""The outbox: rendered messages in ordered lanes; filling them, claiming from the head, settling
+what was answered.
 
-Rules (DESIGN 6.15). `lane_seq` is the order of a lane, given in the transaction that enqueues. `low_water` of a lane says
-that nothing at or below it waits any more: a claim starts there, so that its cost does not grow with what was delivered.
-A message that is resent or released gets a new `lane_seq` at the end (never below the mark) and keeps number, control id
-and payload. `outbox_counts` changes in the same transaction as the rows.
+Rules (DESIGN 6.15). `lane_seq` is the order of a lane, given in the transaction that enqueues.
+`low_water` of a lane says that nothing at or below it waits any more: a claim starts there, so that
+its cost does not grow with what was delivered. A message that is resent or released gets a new
+`lane_seq` at the end (never below the mark) and keeps number, control id and payload.
+`outbox_counts` changes in the same transaction as the rows.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ OUTBOX_COUNTER = "outbox_number"
 
 
 class ClaimedRow(NamedTuple):
-    """One waiting message at the head of a lane. `received_at`: when the analyzer's message came (seconds UTC)."""
+    """One waiting message at the head of a lane. `received_at`: when the analyzer's message came
+    (seconds UTC).
+    """
 
     number: int
     control_id: str
@@ -81,9 +85,11 @@ def allocate_lane(conn: Connection, connector: str, lane: int, count: int) -> in
 def enqueue(
     conn: Connection, rows: Sequence[Mapping[str, Any]], links: Sequence[tuple[int, int]]
 ) -> None:
-    """Add messages (column name -> value; `state` waiting unless given) and which results each carries.
+    """Add messages (column name -> value; `state` waiting unless given) and which results each
+    carries.
 
-    `links` are (number, result id). Numbers and places come from `allocate_numbers` and `allocate_lane`.
+    `links` are (number, result id). Numbers and places come from `allocate_numbers` and
+    `allocate_lane`.
     """
     if not rows:
         return
@@ -114,8 +120,9 @@ def change_counts(conn: Connection, changes: Mapping[tuple[str, str], int]) -> N
 
 @dataclass(frozen=True, slots=True)
 class ClaimRange:
-    """`after_seq`: skip up to this place too (answers that are known but not yet settled in a commit).
-    `specimens_once`: end before the second message of one specimen (DESIGN promise 3)."""
+    """`after_seq`: skip up to this place too (answers that are known but not yet settled in a
+    commit). `specimens_once`: end before the second message of one specimen (DESIGN promise 3).
+    """
 
     after_seq: int = 0
     specimens_once: bool = True
@@ -127,7 +134,9 @@ _FROM_THE_HEAD = ClaimRange()
 def claim(
     conn: Connection, connector: str, lane: int, window: int, within: ClaimRange = _FROM_THE_HEAD
 ) -> list[ClaimedRow]:
-    """The next waiting messages of a lane, in order, at most `window`. Writes nothing: a crash claims the same again."""
+    """The next waiting messages of a lane, in order, at most `window`. Writes nothing: a crash
+    claims the same again.
+    """
     place = {
         "of_connector": connector,
         "of_lane": lane,
@@ -140,7 +149,7 @@ def claim(
         if within.specimens_once and row[4] in seen:
             break
         seen.add(row[4])
-        claimed.append(ClaimedRow(row[0], row[1], bytes(row[2]), *row[3:]))
+        claimed.append(ClaimedRow._make(row))
     return claimed
 
 
@@ -151,7 +160,8 @@ _END_STATES = {
 
 
 def settle(conn: Connection, settlements: Sequence[Settlement]) -> None:
-    """Write how deliveries ended: accepted and refused end a message, deferred only notes the attempt.
+    """Write how deliveries ended: accepted and refused end a message, deferred only notes the
+    attempt.
 
     Settling what is settled already changes nothing, so that a job may run again.
     """
@@ -206,7 +216,9 @@ _CAN_BE_RESENT = frozenset({OutboxState.ACCEPTED, OutboxState.REFUSED, OutboxSta
 def hold(
     conn: Connection, numbers: Collection[int], author: str, at: float, reason: str = ""
 ) -> list[int]:
-    """Stop waiting messages; answers which. One that is under way at that moment may still be settled. Audited."""
+    """Stop waiting messages; answers which. One that is under way at that moment may still be
+    settled. Audited.
+    """
     rows = _in_states(conn, numbers, frozenset({OutboxState.WAITING}))
     for row in rows:
         change = update(OUTBOX).where(OUTBOX.c.number == row["number"])
@@ -287,7 +299,9 @@ def _audited(
 
 
 def counts(conn: Connection) -> dict[str, dict[OutboxState, int]]:
-    """How many messages of each connector stand in each state (all states, zeros too); from counters, never a count."""
+    """How many messages of each connector stand in each state (all states, zeros too); from
+    counters, never a count.
+    """
     found: dict[str, dict[OutboxState, int]] = {}
     for connector, state, count in conn.execute(select(*OUTBOX_COUNTS.c)):
         of_connector = found.setdefault(connector, dict.fromkeys(OutboxState, 0))
@@ -296,7 +310,9 @@ def counts(conn: Connection) -> dict[str, dict[OutboxState, int]]:
 
 
 def oldest_waiting(conn: Connection, connector: str) -> float | None:
-    """When the message at the head of the connector's lanes was received (seconds since 1970 UTC); None: none waits."""
+    """When the message at the head of the connector's lanes was received (seconds since 1970 UTC);
+    None: none waits.
+    """
     heads: list[float] = []
     for lane in conn.scalars(select(LANES.c.lane).where(LANES.c.connector == connector)).all():
         heads.extend(row.received_at for row in claim(conn, connector, lane, 1))

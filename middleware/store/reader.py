@@ -1,11 +1,12 @@
-"""Reads beside the writer: slow ones in a small thread pool, short keyed ones at once on the caller's thread."""
+"""Reads beside the writer: slow ones in a small thread pool, short keyed ones at once on the
+caller's thread.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -17,19 +18,29 @@ from twisted.python.threadpool import ThreadPool
 T = TypeVar("T")
 
 READ_THREADS = 2
-"""Two: one long listing must not keep a second reader waiting; more would only compete for the interpreter."""
+"""Two: one long listing must not keep a second reader waiting; more would only compete for the
+interpreter.
+"""
+
+
+class _DaemonThread(threading.Thread):
+    """A reader must never keep the process from ending: it has nothing to lose."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **{**named, "daemon": True})
 
 
 class Reader:
-    """I am responsible for reading the store: each call sees one consistent state of it, and ends its transaction."""
+    """I am responsible for reading the store: each call sees one consistent state of it, and ends
+    its transaction.
+    """
 
     def __init__(self, engine: Engine, reactor: IReactorFromThreads) -> None:
         """`engine` from `open_readonly`."""
         self._engine = engine
         self._reactor = reactor
         self._pool = ThreadPool(0, READ_THREADS, name="labwire-reader")
-        # A reader must never keep the process from ending: it has nothing to lose.
-        self._pool.threadFactory = partial(threading.Thread, daemon=True)
+        self._pool.threadFactory = _DaemonThread
         self._own: Connection | None = None
         self._is_running = False
 
@@ -54,7 +65,9 @@ class Reader:
         return deferToThreadPool(self._reactor, self._pool, self._read_pooled, fn)
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
-        """Run `fn` here and now: only on the reactor's thread, only for reads by key that touch a few rows."""
+        """Run `fn` here and now: only on the reactor's thread, only for reads by key that touch a
+        few rows.
+        """
         if self._own is None:
             self._own = self._engine.connect()
         try:

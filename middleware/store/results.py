@@ -1,4 +1,6 @@
-"""Results: saved in batches with ids that are known before the insert; found again; decided by people."""
+"""Results: saved in batches with ids that are known before the insert; found again; decided by
+people.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +56,15 @@ class ResultFilter:
     limit: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided over results, why, and when (seconds since 1970 UTC)."""
+
+    author: str
+    reason: str
+    at: float
+
+
 # What a person may turn a result into, and from where; anything else stays as it is.
 _MAY_BECOME: Mapping[ReleaseState, frozenset[ReleaseState]] = {
     ReleaseState.RELEASED: frozenset(
@@ -105,7 +116,9 @@ def allocate_ids(conn: Connection, count: int) -> int:
 
 
 def save(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Store results (column name -> value, without `id`, or all with one from `allocate_ids`); answers their ids in order."""
+    """Store results (column name -> value, without `id`, or all with one from `allocate_ids`);
+    answers their ids in order.
+    """
     if not rows:
         return []
     if "id" in rows[0]:
@@ -179,13 +192,11 @@ def decide(
     conn: Connection,
     ids: Collection[int],
     new_state: ReleaseState,
-    author: str,
-    reason: str,
-    at: float,
+    decision: Decision,
 ) -> list[int]:
-    """A person's decision: give results another release state, where that is possible; writes the audit row.
+    """Give results another release state, where that is possible; writes the audit row.
 
-    Answers the ids that changed, in order. A released result's verifier is the author. `at` in seconds since 1970 UTC.
+    Answers the ids that changed, in order. A released result's verifier is the author.
     """
     allowed = {state.value for state in _MAY_BECOME[new_state]}
     changed = [row["id"] for row in by_ids(conn, ids) if row["release_state"] in allowed]
@@ -193,21 +204,21 @@ def decide(
         return []
     values: dict[str, Any] = {
         "release_state": new_state.value,
-        "decided_at": at,
-        "decision_reason": reason,
+        "decided_at": decision.at,
+        "decision_reason": decision.reason,
     }
     if new_state is ReleaseState.RELEASED:
-        values["verifier"] = author
+        values["verifier"] = decision.author
     for chunk in _chunks(changed):
         conn.execute(update(RESULTS).where(RESULTS.c.id.in_(chunk)).values(**values))
     audit.append(
         conn,
         audit.AuditEntry(
-            author=author,
+            author=decision.author,
             action=f"results.{new_state.value}",
             subject=f"results {', '.join(map(str, changed))}",
-            detail={"ids": changed, "reason": reason},
-            at=at,
+            detail={"ids": changed, "reason": decision.reason},
+            at=decision.at,
         ),
     )
     return changed

@@ -1,7 +1,8 @@
 """The hot path of writing: statements compiled once, then only tuples go down to the database.
 
-SQLAlchemy's own execution costs two to three times as much a row, for conversions that these plain values (text, numbers,
-bytes, None) do not need. The statements are the same ones, written with SQLAlchemy and compiled for the engine's dialect.
+SQLAlchemy's own execution costs two to three times as much a row, for conversions that these plain
+values (text, numbers, bytes, None) do not need. The statements are the same ones, written with
+SQLAlchemy and compiled for the engine's dialect.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ Row = Mapping[str, Any]
 
 
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert `rows`. Columns that no row names get their default; one that only some rows name gets it in the others.
+    """Insert `rows`. Columns that no row names get their default; one that only some rows name gets
+    it in the others.
 
     Raises StoreError for a column that the table does not have.
     """
     if not rows:
         return
     names, is_uniform = _columns_of(rows)
+    if is_uniform:
+        names = _with_values(table, names, rows)
     sql = _insert_text(conn.dialect, table, names)
     if is_uniform and len(names) > 1:
         pick = itemgetter(*names)
@@ -39,7 +43,9 @@ def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def execute_many(conn: Connection, statement: Executable, rows: Sequence[Row]) -> int:
-    """Run an UPDATE or DELETE for each row of parameters; answers how many rows of the table changed in all."""
+    """Run an UPDATE or DELETE for each row of parameters; answers how many rows of the table
+    changed in all.
+    """
     if not rows:
         return 0
     if not conn.dialect.positional:
@@ -52,8 +58,10 @@ def execute_many(conn: Connection, statement: Executable, rows: Sequence[Row]) -
     return conn.exec_driver_sql(sql, values).rowcount
 
 
-def execute(conn: Connection, statement: Executable, row: Row) -> CursorResult[Any]:
-    """Run any statement once. Values come back as the driver has them (no type conversion of results)."""
+def execute(conn: Connection, statement: Executable, row: Row) -> CursorResult[*tuple[Any, ...]]:
+    """Run any statement once. Values come back as the driver has them (no type conversion of
+    results).
+    """
     if not conn.dialect.positional:
         return conn.execute(statement, row)
     sql, names, constants = _compiled(conn.dialect, statement)
@@ -82,7 +90,32 @@ def _columns_of(rows: Sequence[Row]) -> tuple[tuple[str, ...], bool]:
     return tuple(seen), False
 
 
-@lru_cache(maxsize=64)
+def _with_values(table: Table, names: tuple[str, ...], rows: Sequence[Row]) -> tuple[str, ...]:
+    """Without the columns that are None in every row: a result leaves half of its columns empty, and
+    writing them costs as much as the others.
+    """
+    may_be_left_out = _nullable(table)
+    first = rows[0]
+    empty = [name for name in names if first[name] is None and name in may_be_left_out]
+    for row in rows:
+        # One comparison a row while nothing new turns up.
+        if len(empty) > 1 and itemgetter(*empty)(row) != (None,) * len(empty):
+            empty = [name for name in empty if row[name] is None]
+    if len(empty) <= 1:  # (not followed any further above)
+        return names
+    left_out = frozenset(empty)
+    return tuple(name for name in names if name not in left_out)
+
+
+@lru_cache(maxsize=32)
+def _nullable(table: Table) -> frozenset[str]:
+    """Columns in which leaving out and None mean the same."""
+    return frozenset(
+        column.name for column in table.c if column.nullable and column.server_default is None
+    )
+
+
+@lru_cache(maxsize=256)
 def _insert_text(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
     for name in names:
         if name not in table.c:

@@ -1,8 +1,10 @@
-"""The tables, once, for every engine (SQLAlchemy Core; SQLite and PostgreSQL run the same statements).
+"""The tables, once, for every engine (SQLAlchemy Core; SQLite and PostgreSQL run the same
+statements).
 
-Conventions. Times are seconds since 1970 UTC as floats (`*_at`): wall time is data, order comes from ids and sequences.
-Lists and small documents are JSON text. Words in `state` columns are the enums of `middleware.model.codes` or those below.
-The first migration carries the columns and states of DESIGN 1.1, also where the feature comes later.
+Conventions. Times are seconds since 1970 UTC as floats (`*_at`): wall time is data, order comes
+from ids and sequences. Lists and small documents are JSON text. Words in `state` columns are the
+enums of `middleware.model.codes` or those below. The first migration carries the columns and states
+of DESIGN 1.1, also where the feature comes later.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ class JournalState(StrEnum):
 
 
 class OutboxState(StrEnum):
-    """Where one outgoing message stands. WAITING includes what is being sent: a claim writes nothing."""
+    """Where one outgoing message stands. WAITING includes what is being sent: a claim writes
+    nothing.
+    """
 
     WAITING = "waiting"
     ACCEPTED = "accepted"

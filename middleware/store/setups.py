@@ -1,4 +1,6 @@
-"""Settings that were in force: each applied text is a numbered generation, and every stored row names its generation."""
+"""Settings that were in force: each applied text is a numbered generation, and every stored row
+names its generation.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from middleware.store.schema import SETUPS
 
 @dataclass(frozen=True, slots=True)
 class AppliedSetup:
-    """Settings as they were applied: `body` is their text, secrets as references; `applied_at` seconds since 1970 UTC."""
+    """Settings as they were applied: `body` is their text, secrets as references; `applied_at`
+    seconds since 1970 UTC.
+    """
 
     applied_at: float
     author: str
@@ -23,7 +27,9 @@ class AppliedSetup:
 
 
 def save(conn: Connection, setup: AppliedSetup) -> int:
-    """Record settings; answers their generation. The same text as the current one keeps its generation."""
+    """Record settings; answers their generation. The same text as the current one keeps its
+    generation.
+    """
     newest = current(conn)
     if newest is not None and newest["sha256"] == setup.sha256:
         return int(newest["generation"])
@@ -34,7 +40,8 @@ def save(conn: Connection, setup: AppliedSetup) -> int:
         "sha256": setup.sha256,
         "body": setup.body,
     }
-    return conn.execute(insert(SETUPS).values(row).returning(SETUPS.c.generation)).scalar_one()
+    query = insert(SETUPS).values(row).returning(SETUPS.c.generation)
+    return int(conn.execute(query).scalar_one())
 
 
 def current_generation(conn: Connection) -> int:

@@ -1,7 +1,7 @@
 """Tells the store's own trouble (full disk, lost database) from the fault of one job.
 
-The difference decides what the writer does: a job's own fault fails that job alone; trouble of the store fails the whole
-batch, and nothing of it is acknowledged.
+The difference decides what the writer does: a job's own fault fails that job alone; trouble of the
+store fails the whole batch, and nothing of it is acknowledged.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from middleware.errors import StoreNotWritable
 
-# Primary result codes of SQLite (the low byte of the extended code) after which the connection is not to be trusted.
+# Primary result codes of SQLite (the low byte of the extended code) after which the connection is
+# not to be trusted.
 # SQLITE_ERROR (a wrong statement) and SQLITE_CONSTRAINT are a job's own.
 _SQLITE_TROUBLE = frozenset(
     {
@@ -29,8 +30,10 @@ _SQLITE_TROUBLE = frozenset(
     }
 )
 
-# Classes of SQLSTATE: 08 connection, 25 invalid transaction state (read-only), 40 rolled back by the server,
-# 53 resources (53100 disk full), 55 not in the needed state, 57 operator intervention, 58 system error, XX corruption.
+# Classes of SQLSTATE: 08 connection, 25 invalid transaction state (read-only), 40 rolled back by
+# the server,
+# 53 resources (53100 disk full), 55 not in the needed state, 57 operator intervention, 58 system
+# error, XX corruption.
 _SQLSTATE_TROUBLE = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
 
 _TEXT = "The store cannot commit: {}."
@@ -61,7 +64,9 @@ def is_store_trouble(error: BaseException) -> bool:
 
 
 def not_writable(error: BaseException) -> StoreNotWritable:
-    """The error that callers get for `error`: its first line, without statement or parameters (they may name a patient)."""
+    """The error that callers get for `error`: its first line, without statement or parameters (they
+    may name a patient).
+    """
     original = getattr(error, "orig", None) or error
     reason = (str(original).splitlines() or [type(original).__name__])[0]
     return StoreNotWritable(_TEXT.format(reason), what_to_do=_WHAT_TO_DO)

@@ -1,15 +1,17 @@
 """The one writer: jobs go in, a thread commits them in groups, and Deferreds fire after the commit.
 
-Theory of operation (DESIGN 6.4, 6.13). One thread owns the only writing connection. It takes everything that waits
-(bounded), opens one transaction, runs the jobs without savepoints, commits, and hands all answers to the reactor with a
-single call. Three ways to fail:
+Theory of operation (DESIGN 6.4, 6.13). One thread owns the only writing connection. It takes
+everything that waits (bounded), opens one transaction, runs the jobs without savepoints, commits,
+and hands all answers to the reactor with a single call. Three ways to fail:
 
-- a job's own fault: roll back, run the jobs of the batch one by one; only the guilty one fails. Jobs are therefore
-  re-runnable functions of a connection, with time passed in;
-- trouble of the store (full disk, failed commit or sync, lost server): roll back, close the connection, fail the whole
-  batch with StoreNotWritable. A commit that failed may still have reached the disk; its jobs are told that it did not,
-  and who sent them repeats them: at least once, never lost;
-- from then on every job is refused at once, until a commit of the writer's own works again (tried each `probe_s`).
+- a job's own fault: roll back, run the jobs of the batch one by one; only the guilty one fails.
+  Jobs are therefore re-runnable functions of a connection, with time passed in;
+- trouble of the store (full disk, failed commit or sync, lost server): roll back, close the
+  connection, fail the whole batch with StoreNotWritable. A commit that failed may still have
+  reached the disk; its jobs are told that it did not, and who sent them repeats them: at least
+  once, never lost;
+- from then on every job is refused at once, until a commit of the writer's own works again (tried
+  each `probe_s`).
 """
 
 from __future__ import annotations
@@ -99,7 +101,9 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> Deferred[None]:
-        """Commit what waits, then end the thread; fires when the connection is closed. May be called again."""
+        """Commit what waits, then end the thread; fires when the connection is closed. May be
+        called again.
+        """
         self._is_stopping = True
         self._waiting.close()
         if self._thread is None or self._is_stopped:
@@ -116,8 +120,9 @@ class Writer:
     ) -> Deferred[T]:
         """Run `job` in one of the next commits; fires with its answer after that commit.
 
-        `job` must be re-runnable: it may be rolled back and run again. Fails with the job's own exception, with
-        StoreNotWritable when nothing was committed, or with StoreError after `stop`.
+        `job` must be re-runnable: it may be rolled back and run again. Fails with the job's own
+        exception, with StoreNotWritable when nothing was committed, or with StoreError after
+        `stop`.
         """
         if self._is_stopping:
             return fail(StoreError("the writer has stopped"))
@@ -133,7 +138,9 @@ class Writer:
         self._subscribers[topic].append(callback)
 
     def on_writable_changed(self, callback: WritableCallback) -> None:
-        """Call `callback(is_writable, reason)` on the reactor when the store stops and starts taking commits."""
+        """Call `callback(is_writable, reason)` on the reactor when the store stops and starts
+        taking commits.
+        """
         self._writable_callbacks.append(callback)
 
     # --- the thread ---
@@ -169,7 +176,9 @@ class Writer:
         self._reactor.callFromThread(self._announce, batch, seconds, trouble)
 
     def _attempt_each(self, batch: Sequence[Job]) -> _Failed | None:
-        """One transaction for each job; a job's own fault stays with it, trouble of the store ends the round."""
+        """One transaction for each job; a job's own fault stays with it, trouble of the store ends
+        the round.
+        """
         for job in batch:
             failed = self._attempt([job])
             if failed is None:
@@ -180,7 +189,9 @@ class Writer:
         return None
 
     def _attempt(self, batch: Sequence[Job]) -> _Failed | None:
-        """Run and commit `batch` in one transaction. None: committed; otherwise nothing of it stands."""
+        """Run and commit `batch` in one transaction. None: committed; otherwise nothing of it
+        stands.
+        """
         steps = [pair for queue, pair in STEPS.items() if any(job.queue is queue for job in batch)]
         try:
             if self._connection is None:
@@ -211,7 +222,9 @@ class Writer:
         return None
 
     def _roll_back(self, error: Exception) -> _Failed:
-        """Undo the transaction. After trouble of the store, or when undoing fails, the connection is closed."""
+        """Undo the transaction. After trouble of the store, or when undoing fails, the connection
+        is closed.
+        """
         if self._connection is None or is_store_trouble(error):
             self._close()
             return _Failed(error, is_trouble=True)
@@ -247,7 +260,9 @@ class Writer:
     def _announce(
         self, batch: Sequence[Job], seconds: float, trouble: StoreNotWritable | None
     ) -> None:
-        """Tell first who listens for trouble, then every sender in order, then who is woken by changes."""
+        """Tell first who listens for trouble, then every sender in order, then who is woken by
+        changes.
+        """
         if trouble is None:
             CommitDone(seconds).emit()
         else:

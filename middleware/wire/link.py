@@ -2,8 +2,8 @@
 
 Rules. A link never reads a clock: `now` (monotonic seconds) is an argument. Each call that may change state returns
 the events it caused, in order. After each call the owner writes `bytes_to_send()`, pauses its transport while
-`is_awaiting_commit`, and re-arms one timer from `next_deadline()`. Bytes received while a commit is awaited are buffered
-(bounded) and looked at only after `commit` or `refuse`.
+`is_awaiting_commit`, and re-arms one timer from `next_deadline()`. Bytes received while a commit is awaited are
+buffered (bounded) and looked at only after `commit` or `refuse`.
 """
 
 from __future__ import annotations

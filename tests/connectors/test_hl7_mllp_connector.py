@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet import error
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
@@ -175,6 +175,46 @@ def test_messages_can_be_sent_ahead_of_their_answers() -> None:
     assert codes(lis.done[0]) == [
         ("refused", "AR"), ("accepted", "AA"), ("accepted", "AA"), ("accepted", "AA"),
     ]  # fmt: skip
+
+
+def both(number: int) -> OutgoingMessage:
+    """A message that asks for both acknowledgements."""
+    payload = message(number).payload.replace(b"|2.5.1", b"|2.5.1|||AL|AL")
+    return OutgoingMessage(number, f"C{number}", payload)
+
+
+@pytest.fixture
+def enhanced(lis: LisBench) -> LisBench:
+    """A LIS to which messages 1 and 2 are being delivered in enhanced mode."""
+    call = lis.connector.deliver([both(1), both(2)])
+    Deferred.fromCoroutine(call).addCallback(lis.done.append)
+    return lis
+
+
+def test_in_enhanced_mode_the_application_decides(enhanced: LisBench) -> None:
+    """CA says that it is stored there; what it is worth is said by the second answer."""
+    enhanced.answer(ack(1, "CA"))
+    assert enhanced.sent() == []
+    enhanced.answer(ack(1, "AE"))
+    assert enhanced.sent() == ["C2"]
+    enhanced.answer(ack(2, "CA"), ack(2, "AA"))
+    assert codes(enhanced.done[0]) == [("refused", "AE"), ("accepted", "AA")]
+
+
+def test_in_enhanced_mode_a_stored_message_is_not_sent_again(enhanced: LisBench) -> None:
+    """When the second answer does not come, or the connection ends, the first one stands."""
+    enhanced.answer(ack(1, "CA"))
+    enhanced.reactor.advance(31)
+    assert enhanced.sent() == ["C2"]
+    enhanced.answer(ack(2, "CA"))
+    enhanced.hang_up()
+    assert codes(enhanced.done[0]) == [("accepted", "CA"), ("accepted", "CA")]
+
+
+def test_in_enhanced_mode_what_could_not_be_stored_is_sent_again(enhanced: LisBench) -> None:
+    """CE is the end of the exchange: no second answer follows."""
+    enhanced.answer(ack(1, "CE"))
+    assert codes(enhanced.done[0]) == [("deferred", "CE")]
 
 
 def test_before_the_first_connection_delivery_waits_for_it() -> None:

@@ -16,6 +16,8 @@ from middleware.driver.catalogue import ProfileFolder, load_catalogue
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
 
+pytestmark = pytest.mark.slow  # each reads every profile in the tree
+
 PROFILE = """
 [driver]
 id = "{id}"

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+import pytest
+
 from middleware.driver.catalogue import load_catalogue
 from middleware.model import SampleRole, ValueKind
 from tests.kit.driver_session import Played, play
@@ -99,6 +101,7 @@ def _outcome(played: Played, driver: str) -> Expected:
     )
 
 
+@pytest.mark.slow
 def test_every_recording_is_read_or_held_as_the_table_says() -> None:
     """What analyzers really send is read by the driver named, and what cannot be trusted is held with its reason."""
     wrong = []

@@ -329,6 +329,7 @@ def test_a_path_that_lis2_cannot_read_there_is_refused_when_the_driver_is_made(
         PROTOCOL.make_driver(_profile(test_code=test_code, value=value))
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_and_a_glance_never_raises(data: bytes) -> None:
     """Nothing that an analyzer sends can break a driver."""
@@ -340,6 +341,7 @@ def test_any_bytes_are_read_or_refused_and_a_glance_never_raises(data: bytes) ->
             assert str(error)
 
 
+@pytest.mark.slow
 @given(st.lists(st.text("PORCMQSLH|^\\&0123456789.<>+-AB \r", max_size=40), max_size=12))
 def test_records_in_any_order_never_give_a_result_a_foreign_sample_id(records: list[str]) -> None:
     """The id of a result is always that of the order record above it."""

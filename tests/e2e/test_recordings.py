@@ -6,7 +6,9 @@ table of the outcome is printed. The corpus is not part of the project: without 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -34,7 +36,39 @@ class Expected:
     refused_frames: int = 0
 
 
-EXPECTED: dict[str, Expected] = {}
+EXPECTED: dict[str, Expected] = {
+    # Broken on purpose or by the logger: refused.
+    "ahmedozmaan__cobas_e411_query_cancel_nochecksum": Expected(messages=0, refused_frames=6),
+    "ahmedozmaan__urisys1100": Expected("roche_urisys_1100", messages=0, refused_frames=6),
+    "ruby-astm__biorad_d10_lossy": Expected(messages=0, refused_frames=6),
+    "astm_general__erba_xl640_result": Expected(delivered=1),
+    "astm_general__erba_xl640_result_na": Expected(held=1),
+    # Host queries are journaled and shown as not answered until orders come.
+    "astm_general__erba_xl_multi_query": Expected(),
+    "astm_general__vitros3600_query": Expected(),
+    "ruby-astm__cobas_e411_query": Expected("roche_cobas_e411"),
+    # What a host sent: it has no terminator that an analyzer's line would know; see the link's test of the other role.
+    "astm_general__vitros3600_host_reply": Expected(messages=0),
+    # One test measured five times: a person chooses; three indices came without a value.
+    "astm_general__vitros3600_results_repeat": Expected(held=8),
+    "lab_lis__access2_procalcitonin": Expected(delivered=1),
+    "lab_lis__mispa_nano": Expected("agappe_mispa_nano", delivered=1),
+    "senaite.astm__abbott_afinion2": Expected("abbott_afinion_2", held=1),
+    "senaite.astm__cobas_c111": Expected("roche_cobas_c111", delivered=1),
+    "senaite.astm__cobas_c311": Expected("roche_cobas_c311", delivered=7),
+    "senaite.astm__dca_vantage": Expected("siemens_dca_vantage", held=3),
+    "senaite.astm__genexpert_mtb": Expected("cepheid_genexpert", delivered=19, held=65),
+    "senaite.astm__sysmex_xn550": Expected("sysmex_xn", delivered=41),
+    "senaite.astm__sysmex_xp100": Expected("sysmex_xp", delivered=20),
+    "senaite.astm__yumizen_h500_qc": Expected("horiba_yumizen_h500", not_for_lis=21),
+    "vlsm-interfacing__abbott_m2000_run": Expected(
+        "abbott_m2000", messages=8, delivered=10, held=2, not_for_lis=9
+    ),
+    "vlsm-interfacing__genexpert_vl_etb": Expected("cepheid_genexpert", delivered=3, held=9),
+    "vlsm-interfacing__roche_taqman96_nochecksum": Expected(
+        "roche_taqman_96", messages=2, delivered=1, held=1
+    ),
+}
 
 
 @dataclass
@@ -75,11 +109,38 @@ def _play_step_by_step(analyzer: PlainAnalyzer, recording: Recording, cut: bool)
 
 def _play_joined(analyzer: PlainAnalyzer, recording: Recording) -> Counter[str]:
     analyzer.write(b"".join(recording.steps()))
-    got = analyzer.read_replies(quiet_s=1.0)
+    got = analyzer.read_replies(quiet_s=0.5)
     return Counter({"ACK": got.count(ACK), "NAK": got.count(NAK)})
 
 
 WAYS = ("step by step", "each frame cut in two", "all joined")
+
+
+def _played(node: NodeProcess, port: int, recording: Recording, way: str) -> Counter[str]:
+    """Play one file, then wait until the node has nothing left to process."""
+    analyzer = PlainAnalyzer(port, reply_timeout_s=20)
+    analyzer.connect()
+    try:
+        if way == "all joined":
+            replies = _play_joined(analyzer, recording)
+        else:
+            replies = _play_step_by_step(analyzer, recording, "cut" in way)
+    except NoReply as error:
+        replies = Counter({f"no reply ({error})": 1})
+    analyzer.close()
+    until = time.monotonic() + 15
+    time.sleep(0.05)  # a message that ended early is written down after the connection closed
+    while _journal(node, "SELECT count(*) FROM journal WHERE state = 'received'"):
+        assert time.monotonic() < until, "messages wait to be processed for ever"
+        time.sleep(0.02)
+    return replies
+
+
+def _journal(node: NodeProcess, query: str) -> int:
+    """A number from the store, read as any reader may (`mode=ro`)."""
+    path = node.folder / node.data_dir / "labwire.sqlite3"
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+        return int(store.execute(query).fetchone()[0] or 0)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -91,71 +152,41 @@ def test_every_recording_is_kept_and_its_results_delivered_or_held_with_a_reason
     drivers = sorted({EXPECTED[one.name].driver for one in played})
     lines = [(f"line-{n}", driver, free_port()) for n, driver in enumerate(drivers)]
     ports = {driver: port for _, driver, port in lines}
-    names = {driver: line for line, driver, _ in lines}
     lis = PlainLis().start()
     node = NodeProcess(tmp_path, lines, lis.port).start()
+    replies: dict[str, Counter[str]] = {}
+    last_id: dict[str, int] = {}
     try:
-        rows = [
-            _row(node, names[EXPECTED[one.name].driver], ports[EXPECTED[one.name].driver], one, way)
-            for one in played
-        ]
+        for one in played:
+            replies[one.name] = _played(node, ports[EXPECTED[one.name].driver], one, way)
+            last_id[one.name] = _journal(node, "SELECT max(id) FROM journal")
         wanted = sum(EXPECTED[one.name].delivered for one in played)
         lis.wait_for(lambda got: sum(len(a.observations()) for a in got) >= wanted, 20)
         arrived = sum(len(a.observations()) for a in lis.first_arrivals())
+        messages = node.listing("messages", "list", "--limit", "1000")
+        results = node.listing("results", "list", "--limit", "1000")
     finally:
         node.stop()
         lis.stop()
     print(
-        f"\n{way}\n| file | driver | messages | results | quirks | outcome |\n| --- | --- | --- | --- | --- | --- |"
+        f"\n{way}\n| file | driver | messages | results | quirks | outcome |\n"
+        "| --- | --- | --- | --- | --- | --- |"
     )
-    print("\n".join(text for text, _ in rows))
-    wrong = [trouble for _, trouble in rows if trouble]
+    wrong = []
+    before = 0
+    for one in played:
+        ids = range(before + 1, last_id[one.name] + 1)
+        before = last_id[one.name]
+        outcome = Outcome(
+            replies[one.name],
+            [message for message in messages if message["id"] in ids],
+            [result for result in results if result["journal_id"] in ids],
+        )
+        text, trouble = _judge(one, outcome)
+        print(text)
+        wrong += [trouble] if trouble else []
     assert not wrong, "\n".join(wrong)
     assert arrived == wanted, f"{arrived} results reached the LIS, expected {wanted}"
-
-
-def _row(
-    node: NodeProcess, line: str, port: int, recording: Recording, way: str
-) -> tuple[str, str]:
-    """Play one file; returns its row of the table and what is wrong with it (empty: nothing)."""
-    newest = max(
-        (int(str(one["id"])) for one in node.listing("messages", "list", "--line", line)), default=0
-    )
-    analyzer = PlainAnalyzer(port, reply_timeout_s=20)
-    analyzer.connect()
-    try:
-        joined = way == "all joined"
-        replies = (
-            _play_joined(analyzer, recording)
-            if joined
-            else _play_step_by_step(analyzer, recording, "cut" in way)
-        )
-    except NoReply as error:
-        replies = Counter({f"no reply ({error})": 1})
-    analyzer.close()
-    messages = _settled_messages(node, line, newest)
-    results = [
-        result
-        for message in messages
-        for result in node.listing(
-            "results", "list", "--message", str(message["id"]), "--limit", "1000"
-        )
-    ]
-    return _judge(recording, Outcome(replies, messages, results))
-
-
-def _settled_messages(node: NodeProcess, line: str, after: int) -> list[dict[str, object]]:
-    """The messages of the line that came since, once none of them waits for processing any more."""
-    until = time.monotonic() + 15
-    while True:
-        new = [
-            one
-            for one in node.listing("messages", "list", "--line", line)
-            if int(one["id"]) > after
-        ]
-        if all(one["state"] != "received" for one in new) or time.monotonic() > until:
-            return new
-        time.sleep(0.05)
 
 
 def _judge(recording: Recording, outcome: Outcome) -> tuple[str, str]:

@@ -93,29 +93,20 @@ def test_an_accepting_lis_answers_and_remembers(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("conduct", "code", "error"),
-    [
-        (Conduct.REFUSE, b"AE", b"103"),
-        (Conduct.REJECT, b"AR", b"103"),
-        (Conduct.BUSY, b"AE", b"207"),
-    ],
+    ("conduct", "answer", "error"),
+    [("refuse", b"AE", b"103"), ("reject", b"AR", b"103"), ("busy", b"AE", b"207")],
 )
 def test_a_refusing_lis_says_why(
-    small: SmallReactor,
-    lis: EmulatedLis,
-    conduct: Conduct,
-    code: bytes,
-    error: bytes,
-    tmp_path: Path,
+    small: SmallReactor, lis: EmulatedLis, conduct: str, answer: bytes, error: bytes
 ) -> None:
     """Refused, rejected, or come again later: three different answers."""
-    lis.conduct(Change(0, conduct))
+    lis.conduct(parse_conduct(conduct))
     sender = Sender(small, lis)
     sender.send(b"LW-1")
     reply = sender.hear()
-    assert b"\rMSA|" + code + b"|LW-1|refused" in reply
+    assert b"\rMSA|" + answer + b"|LW-1|refused" in reply
     assert b"|" + error + b"^" in reply
-    assert read_arrivals(tmp_path / "arrivals") == []
+    assert (lis.accepted, lis.refused) == (0, 1)
     sender.close()
 
 

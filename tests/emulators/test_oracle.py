@@ -82,7 +82,7 @@ def test_a_further_run_stays_behind() -> None:
 
 def test_an_arrival_that_nobody_claims_is_counted_and_allowed() -> None:
     """Stored, but our ACK was lost: the analyzer does not know, the LIS has it."""
-    verdict = judge([], [came("1", "S-9", GLU="5.0")])
+    verdict = judge([TWO], [came("1", "S-9", GLU="5.0"), came("2", "S-2", GLU="6.0")])
     assert verdict.is_good
     assert verdict.unclaimed == 1
 
@@ -106,3 +106,10 @@ def test_only_accepted_arrivals_count(tmp_path: Path) -> None:
             row = {"control_id": str(number), "sample_id": "S", "values": {}, "answer": answer}
             book.write(row)
     assert [arrival.control_id for arrival in read_arrivals(path)] == ["0"]
+
+
+def test_a_run_in_which_nothing_was_acknowledged_is_not_good() -> None:
+    """An empty demo proves nothing."""
+    verdict = judge([], [])
+    assert not verdict.is_good
+    assert verdict.lines()[-1] == "verdict: nothing was acknowledged"

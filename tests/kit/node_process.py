@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,10 +18,19 @@ from typing import Any
 START_LIMIT_S = 30.0
 
 
+# Below the range from which the system takes ports for outgoing connections.
+_PORTS = iter(random.sample(range(20000, 32000), 12000))
+
+
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that was free a moment ago; never the same one twice in a run."""
+    for port in _PORTS:
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise AssertionError("no port is free any more")
 
 
 def labwire(

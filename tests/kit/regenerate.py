@@ -9,7 +9,9 @@ import re
 import sys
 from collections.abc import Callable
 
+import drivers
 from middleware.delivery.catalogue import discover_connectors
+from middleware.driver import page
 from middleware.settings import docs
 from middleware.wire.lis1 import diagram
 from tests.kit.places import ROOT
@@ -18,6 +20,8 @@ Sections = Callable[[], dict[str, str]]
 
 # A file of the project, and what gives the text of its generated parts by name.
 GENERATED: dict[str, Sections] = {
+    "drivers/README.md": lambda: page.drivers_sections(drivers.CATALOGUE.profiles()),
+    "middleware/driver/README.md": page.profile_sections,
     "middleware/wire/lis1/README.md": diagram.sections,
     "config/README.md": lambda: {"settings": docs.reference(discover_connectors().factories)},
 }

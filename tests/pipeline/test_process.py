@@ -246,7 +246,7 @@ def test_a_batch_prepared_under_an_older_setup_is_refused(conn) -> None:
     """No message is judged by rules that are no longer in force."""
     old = made_setup()
     prepared = [Preparation(old).prepare(decoded(journaled(conn), made_result()))]
-    setups.save(conn, setups.AppliedSetup(1.0, "ada", "", ""))
+    setups.save(conn, setups.AppliedSetup(1.0, "ada", "", "other", ""))
     with pytest.raises(SetupChanged):
         process(conn, prepared, old, RECEIVED_AT)
     assert states(conn) == []

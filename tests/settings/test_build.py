@@ -76,6 +76,7 @@ def test_a_setup_cannot_be_changed() -> None:
         _setup().generation = 8  # type: ignore[misc]
 
 
+@pytest.mark.slow  # writes 4 MiB
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -60,6 +60,7 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow  # the list of all time zones is read once
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: f"{mistake[2]}: {mistake[1]}")
 def test_a_mistake_is_named_by_line_key_and_cure(mistake: tuple[str, ...]) -> None:
     """A technician sees where it is, what is wrong, and what to write instead."""

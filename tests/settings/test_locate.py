@@ -89,6 +89,7 @@ def test_every_key_of_the_text_has_a_line() -> None:
     assert [path for path in paths if path[-1:] != () and not locator.line_of(path)] == []
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="[]{}=.,\"'#\n ab1\\", max_size=60))
 def test_a_text_of_any_shape_is_walked_to_its_end(text: str) -> None:
     """Also what is no TOML never stops the walk."""

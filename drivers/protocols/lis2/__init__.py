@@ -1,5 +1,5 @@
 """The protocol `lis2`: LIS02-A2 (ASTM E1394) records over a LIS01-A2 link."""
 
-from drivers.protocols.lis2.driver import Lis2Protocol
+from drivers.protocols.lis2.driver import PROTOCOL
 
-PROTOCOL = Lis2Protocol()
+__all__ = ["PROTOCOL"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from drivers.protocols.lis2.paths import check_paths, locate
 from drivers.protocols.lis2.queries import QueryReader
@@ -92,25 +92,40 @@ class MessageReader:
         message_role = self._specimens.role_of_message(message.header)
         results: list[Result] = []
         unread: list[Unread] = []
-        runs: Counter[tuple[str, str, str]] = Counter()
-        for patient in message.patients:
-            said_of_patient = self._results.remarks(patient)
-            for order in patient.orders:
-                said = said_of_patient.beside(self._results.remarks(order))
-                specimen = self._specimens.read(order, message_role)
-                records = order.results
-                if not records:
-                    unread.append(_unread(order, specimen.sample_id, said))
-                # Two tubes without a readable id are two specimens: their results are no runs of one test.
-                tube = specimen.sample_id or f"\0{order.index}"
-                for record in records:
-                    result = self._results.read(record, specimen, said, context.time_zone)
-                    kind = (tube, result.test_code, result.test_detail)
-                    runs[kind] += 1
-                    if runs[kind] > 1:
-                        result = result.model_copy(update={"run": runs[kind]})
-                    results.append(result)
+        runs = _Runs()
+        for patient, order in _groups(message):
+            remarks = self._results.remarks
+            said = remarks(patient).beside(remarks(order))
+            specimen = self._specimens.read(order, message_role)
+            records = order.results
+            if not records:
+                unread.append(_unread(order, specimen.sample_id, said))
+            # Two tubes without a readable id are two specimens: their results are no runs.
+            tube = specimen.sample_id or f"\0{order.index}"
+            for record in records:
+                result = self._results.read(record, specimen, said, context.time_zone)
+                results.append(runs.number(result, tube))
         return tuple(results), tuple(unread)
+
+
+class _Runs:
+    """Numbers the results of one test and detail on one tube in one message, from 1."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[tuple[str, str, str]] = Counter()
+
+    def number(self, result: Result, tube: str) -> Result:
+        kind = (tube, result.test_code, result.test_detail)
+        self._seen[kind] += 1
+        run = self._seen[kind]
+        return result if run == 1 else result.model_copy(update={"run": run})
+
+
+def _groups(message: Message) -> Iterator[tuple[Record, Record]]:
+    """Every order with the patient above it."""
+    for patient in message.patients:
+        for order in patient.orders:
+            yield patient, order
 
 
 def _unread(order: Record, sample_id: str, said: Remarks) -> Unread:

@@ -101,3 +101,6 @@ def _link_options(profile: LinkSection, line: LinkSection) -> Lis1Options:
         "quirks": (frozenset(profile.quirks) | frozenset(line.quirks)) - RECORD_QUIRKS.keys(),
     }
     return Lis1Options(**merged)
+
+
+PROTOCOL = Lis2Protocol()

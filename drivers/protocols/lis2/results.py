@@ -23,7 +23,7 @@ from middleware.model import (
     SourcePointer,
     Specimen,
 )
-from middleware.wire.lis2 import Delimiters, Record
+from middleware.wire.lis2 import Record
 
 _KNOWN_FLAG_TEXTS = 1024  # bound of a cache; an analyzer has a few dozen
 _KNOWN_POINTERS = 1024  # as many records as long messages have
@@ -69,7 +69,8 @@ class ResultReader:
         test_id = self._test_id(record)
         remarks = above.beside(self.remarks(record)) if record.children else above
         flags_text = self._flags_text(record)
-        flags, own_flags = self._flags(flags_text, record.delimiters) if flags_text else ((), ())
+        marks = record.delimiters
+        flags, own_flags = self._flags(flags_text, marks.repeat, marks.component)
         status_text = self._status_text(record)
         status = self._statuses.get(status_text, ResultStatus.UNKNOWN)
         unit = self._unit(record)
@@ -107,16 +108,14 @@ def _pointer(record: int, name: str) -> SourcePointer:
     return SourcePointer(record=record, name=name)
 
 
-def _flags_reader(section: ResultSection) -> Callable[[str, Delimiters], Flags]:
+def _flags_reader(section: ResultSection) -> Callable[[str, str, str], Flags]:
     table = section.flags.table if section.flags is not None else None
     known = ABNORMAL_FLAGS if table is None else table
     no_flag = frozenset(section.no_flag)
 
     @lru_cache(maxsize=_KNOWN_FLAG_TEXTS)
-    def read(text: str, delimiters: Delimiters) -> Flags:
-        texts = [
-            part.strip().rstrip(delimiters.component) for part in text.split(delimiters.repeat)
-        ]
+    def read(text: str, repeat: str, component: str) -> Flags:
+        texts = [part.strip().rstrip(component) for part in text.split(repeat)]
         return split_flags([part for part in texts if part not in no_flag], known)
 
     return read

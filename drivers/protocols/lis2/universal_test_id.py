@@ -38,16 +38,22 @@ def universal_test_id_reader(section: ResultSection) -> Callable[[Record], Unive
         code_of = text_reader(section.test_code, locate)
         return lambda record: UniversalTestId(code_of(record), detail_of(record), whole.of(record))
 
+    @lru_cache(maxsize=_KNOWN_IDS)
+    def take_apart(raw: str, field: str, declared: str, encoding: str) -> UniversalTestId:
+        delimiters = Delimiters(field, declared[0], declared[1], declared[2:])
+        return _take_apart(raw, numbers, delimiters, encoding)
+
     def read(record: Record) -> UniversalTestId:
-        owner = record if record.letter == whole.letter else record.nearest(whole.letter)
+        owner = record.nearest(whole.letter)
         raw = owner.field(whole.field) if owner is not None else ""
-        found = _take_apart(raw, numbers, record.delimiters, record.encoding)
+        delimiters = record.delimiters
+        # Three texts instead of the delimiters themselves: their hash is known already.
+        found = take_apart(raw, delimiters.field, delimiters.declaration, record.encoding)
         return found._replace(detail=detail_of(record)) if has_detail else found
 
     return read
 
 
-@lru_cache(maxsize=_KNOWN_IDS)
 def _take_apart(
     raw: str, numbers: tuple[int, ...], delimiters: Delimiters, encoding: str
 ) -> UniversalTestId:

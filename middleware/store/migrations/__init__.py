@@ -1,1 +1,3 @@
-"""Migrations of the store's schema: forward only, one file each in `versions`, run by `middleware.store.engine.upgrade`."""
+"""Migrations of the store's schema: forward only, one file each in `versions`, run by
+`middleware.store.engine.upgrade`.
+"""

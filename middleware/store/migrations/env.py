@@ -1,4 +1,6 @@
-"""What alembic runs: the migrations, on the connection and in the transaction that `upgrade` opened."""
+"""What alembic runs: the migrations, on the connection and in the transaction that `upgrade`
+opened.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from middleware.store.schema import METADATA
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    # SQLite rolls back DDL too, because the transaction is opened by us: a killed migration leaves the old schema.
+    # SQLite rolls back DDL too, because the transaction is opened by us: a killed migration leaves
+    # the old schema.
     transactional_ddl=True,
 )
 with context.begin_transaction():

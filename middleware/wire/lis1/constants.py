@@ -46,6 +46,9 @@ REPLY_DEADLINE_S = 14.0
 STORED_ENQUIRY_S = 2.0
 # Not in the standard: silence after a complete message that ends a session whose EOT never comes.
 SESSION_END_SILENCE_S = 2.0
+# Not in the standard: silence after the CR of a frame that shows that no LF comes. Far above the gap
+# that a serial line or a device server leaves inside a frame, far below the sender's 15 s.
+TRAILER_SILENCE_S = 0.2
 
 FRAME_NUMBERS = 8  # LIS01-A2 6.3.2.1: 0 to 7
 FIRST_FRAME_NUMBER = 1  # LIS01-A2 6.3.2.1

@@ -10,6 +10,10 @@ early is told apart by what the sender does next:
   at once.
 - a byte that cannot stand in the trailer: refused at that byte.
 
+With the quirk `trailer_incomplete` a frame whose last byte so far is the CR of its trailer may be
+whole or may lack its LF: only the next byte, or silence (`awaits_line_feed`), tells. So where a
+frame ends never depends on how many bytes one read brought.
+
 A good frame is recognised by one regular expression on the buffer that arrived (no loop over
 bytes); everything else takes the slower search, which remembers how far it looked so that a frame
 in many small reads is still searched only once.
@@ -33,6 +37,7 @@ _BEGINS_ANEW = frozenset((c.STX, c.ENQ, c.EOT))
 _WHOLE_FRAME = re.compile(rb"\x02[0-7][^\x01-\x06\x0a\x10-\x17]*+[\x03\x17][0-9A-F]{2}\r\n")
 _END_STRICT = re.compile(rb"[\x02\x03\x04\x05\x0a\x17]")
 _END_WITH_LINE_FEEDS = re.compile(rb"[\x02\x03\x04\x05\x17]")
+_ANY_BYTE_BUT_LINE_FEED = b"\0"
 _UNSENDABLE = re.compile(rb"[\x01-\x06\x0a\x10-\x17]")  # LIS01-A2 6.6.2
 
 
@@ -154,7 +159,8 @@ class FrameReader:
     """I am responsible for finding the next frame in a buffer, and for knowing how far I looked.
 
     `discard` says, after `read` returned None, how many bytes from the asked offset need not be
-    kept: it is not zero only while a frame that is too long is passed over.
+    kept: it is not zero only while a frame that is too long is passed over. `awaits_line_feed` says
+    that the frame lacks at most its LF (quirk `trailer_incomplete`): `read_after_silence` ends it.
     """
 
     __slots__ = (
@@ -165,6 +171,7 @@ class FrameReader:
         "_reads_whole",
         "_scanned",
         "_strips",
+        "awaits_line_feed",
         "discard",
     )
 
@@ -175,10 +182,11 @@ class FrameReader:
         self._max_text = options.max_frame_text
         self._ends = _END_WITH_LINE_FEEDS if allows_line_feeds else _END_STRICT
         self._strips = bool(allows_line_feeds or "nul_in_text" in quirks)
-        # With a shorter trailer allowed, where a frame ends may not depend on how many bytes one
-        # read brought.
-        self._reads_whole = not quirks & {"trailer_incomplete", "trailer_absent"}
+        # With no trailer expected, where a frame ends may not depend on how many bytes one read
+        # brought.
+        self._reads_whole = "trailer_absent" not in quirks
         self.discard = 0
+        self.awaits_line_feed = False
         self._is_passing_over = False
         self._scanned = 1
 
@@ -190,6 +198,7 @@ class FrameReader:
     def reset(self) -> None:
         """Forget the frame in hand."""
         self.discard = 0
+        self.awaits_line_feed = False
         self._is_passing_over = False
         self._scanned = 1
 
@@ -202,6 +211,13 @@ class FrameReader:
                 if frame is not None:
                     return frame
         return self._search(buffer, at)
+
+    def read_after_silence(self, unfinished: bytes | bytearray) -> Frame | None:
+        """The frame in hand, all of which is `unfinished`, when its LF did not come.
+
+        It ends at its CR just as if any other byte had followed.
+        """
+        return self.read(unfinished + _ANY_BYTE_BUT_LINE_FEED, 0)
 
     def _whole(self, raw: bytes, after: int) -> Frame | None:
         """A frame of the right shape, when it is good; what is wrong with it is for the search."""
@@ -216,6 +232,7 @@ class FrameReader:
     def _search(self, buffer: bytes | bytearray, at: int) -> Frame | None:
         """The slow way: look for what ends the frame, from where the last look stopped."""
         self.discard = 0
+        self.awaits_line_feed = False
         found = self._ends.search(buffer, at + self._scanned)
         if found is None:
             self._look_on(len(buffer) - at)
@@ -281,14 +298,16 @@ class FrameReader:
         """The CR and LF that end the frame, or what the quirks allow instead."""
         if at >= len(buffer):
             return None
-        if "trailer_incomplete" in self._quirks and buffer[at] in (c.CR, c.LF):
-            return at + 1, None, (*used, "trailer_incomplete")
+        may_be_short = "trailer_incomplete" in self._quirks
+        short = at + 1, None, (*used, "trailer_incomplete")
         if buffer[at] != c.CR:
-            return _stopped(buffer, at, Fault.TRAILER_WRONG)
+            is_short = may_be_short and buffer[at] == c.LF
+            return short if is_short else _stopped(buffer, at, Fault.TRAILER_WRONG)
         if at + 1 >= len(buffer):
+            self.awaits_line_feed = may_be_short
             return None
         if buffer[at + 1] != c.LF:
-            return _stopped(buffer, at + 1, Fault.TRAILER_WRONG)
+            return short if may_be_short else _stopped(buffer, at + 1, Fault.TRAILER_WRONG)
         return at + 2, None, used
 
     def _checked(self, raw: bytes, end: int, after: int, used: tuple[str, ...]) -> Frame:

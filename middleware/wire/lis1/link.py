@@ -19,7 +19,7 @@ from middleware.wire.lis1 import constants as c
 from middleware.wire.lis1.actions import methods_of
 from middleware.wire.lis1.echo import EchoFilter
 from middleware.wire.lis1.exchange import Exchange
-from middleware.wire.lis1.frame import Fault, FrameReader
+from middleware.wire.lis1.frame import Fault, Frame, FrameReader
 from middleware.wire.lis1.options import Lis1Options, Role
 from middleware.wire.lis1.receiver import Receiver
 from middleware.wire.lis1.sender import Sender
@@ -59,6 +59,7 @@ class Lis1Link:
         self._echo = EchoFilter() if "echoes_sent_bytes" in quirks else None
         self._doubles_replies = "reply_doubled" in quirks
         self._last_reply: int | None = None
+        self._line_feed_due = 0.0  # counts only while the reader awaits one
         opens_on_stx = "session_absent" in quirks
         self._searches = {
             state: _bytes_that_matter(state, opens_on_stx=opens_on_stx)
@@ -146,6 +147,8 @@ class Lis1Link:
 
     def next_deadline(self) -> float | None:
         """When `on_deadline` must be called, or None."""
+        if self._reader.awaits_line_feed:
+            return self._line_feed_due
         deadline = self._x.deadline
         if self._state is State.NEUTRAL and self._sender.has_queued:
             free_at = self._sender.free_at
@@ -155,7 +158,11 @@ class Lis1Link:
     def on_deadline(self, now: float) -> list[Event]:
         """A deadline passed. Calling early does nothing."""
         deadline = self._x.deadline
-        if deadline is not None and now >= deadline:
+        if self._reader.awaits_line_feed:
+            # A frame that lacks at most its LF is not given up: this silence is the only timer.
+            if now >= self._line_feed_due:
+                self._end_frame_without_line_feed(now)
+        elif deadline is not None and now >= deadline:
             if self._state is State.RECEIVING:
                 self._drop_unfinished_frame()
             self._apply(Input.TIMER, now)
@@ -211,7 +218,8 @@ class Lis1Link:
 
         Look at what was held, begin what was queued.
         """
-        if self._held and self._state is not State.DISCONNECTED:
+        is_readable = self._state is not State.DISCONNECTED and not self._reader.awaits_line_feed
+        if self._held and is_readable:
             self._read_held(now)
         self._start_if_free(now)
         return self._x.take_events()
@@ -260,15 +268,27 @@ class Lis1Link:
         """Read one frame; the offset after it, or None when it is not complete."""
         frame = self._reader.read(buffer, at)
         if frame is None:
+            self._line_feed_due = now + c.TRAILER_SILENCE_S
             return at + self._reader.discard if self._reader.discard else None
+        self._take_frame(frame, now)
+        return frame.after
+
+    def _end_frame_without_line_feed(self, now: float) -> None:
+        """Silence after the CR of a trailer (quirk): all that is held is that frame."""
+        frame = self._reader.read_after_silence(self._held)
+        self._held.clear()
+        if frame is not None:
+            self._take_frame(frame, now)
+
+    def _take_frame(self, frame: Frame, now: float) -> None:
+        """Act on a frame as read: it is one input, or broken off and none."""
         if frame.fault is Fault.BROKEN_OFF:
             self._x.count("received", "broken_off")
             self._receiver.keep(frame.raw)
-            return frame.after
+            return
         if self.options.requests_interrupt:
             self._wish_for_line()
         self._apply(self._receiver.judge(frame), now)
-        return frame.after
 
     def _read_control(self, buffer: bytes | bytearray, at: int, now: float) -> int:
         """Skip what the state ignores and act on the next control character;

@@ -84,7 +84,9 @@ QUIRKS: dict[str, Quirk] = {
     "trailer_incomplete": Quirk(
         c.CLAUSE_FRAME,
         "Leaves out CR or LF after the checksum, or sends them in the other order.",
-        "The frame is complete at the first of CR and LF; the other is swallowed.",
+        "The frame is complete at LF, at CR when another byte than LF follows, and "
+        f"{c.TRAILER_SILENCE_S:g} s after CR when nothing follows; what comes late is swallowed. "
+        "CR LF is no deviation and not counted.",
     ),
     "trailer_absent": Quirk(
         c.CLAUSE_FRAME,

@@ -104,7 +104,7 @@ class MllpLink:
         self._held.clear()
         events: list[Event] = []
         while self._blocks:
-            events += self._take_after_loss(self._blocks.popleft())
+            events += self._take_after_loss(self._blocks.popleft(), now)
         if partial := self._reader.drop_partial():
             events.append(self._abandoned(partial, CONNECTION_LOST))
         events += self._outgoing.abandon()
@@ -115,14 +115,14 @@ class MllpLink:
         self._is_connected = False
         return events
 
-    def _take_after_loss(self, block: BlockEvent) -> list[Event]:
+    def _take_after_loss(self, block: BlockEvent, now: float) -> list[Event]:
         if isinstance(block, PartialDropped):
             return [self._abandoned(block.data, CONNECTION_LOST)]
         if not isinstance(block, Block):
             return []
         seen = glance(block.data)
         if seen is not None and seen.is_acknowledgement:
-            return self._match(seen, block.data)
+            return self._match(seen, block.data, now)
         return [MessageAbandoned(block.data, START + block.data + END, CONNECTION_LOST)]
 
     # -- receiving ----------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class MllpLink:
         if isinstance(block, Block):
             seen = glance(block.data)
             if seen is not None and seen.is_acknowledgement:
-                return self._match(seen, block.data)
+                return self._match(seen, block.data, now)
             return self._take_message(block.data, seen or _NOT_HL7, now)
         if isinstance(block, Skipped):
             self._counts["received", "skipped_bytes"] += block.count
@@ -260,10 +260,10 @@ class MllpLink:
         if self._is_connected and (ready := self._outgoing.take_ready(now)):
             self._written.append(ready)
 
-    def _match(self, seen: Glance, reply: bytes) -> list[Event]:
-        events = self._outgoing.settle(seen.acknowledged_id, reply)
-        self._counts["received", "reply" if events else "unmatched_reply"] += 1
-        return events
+    def _match(self, seen: Glance, reply: bytes, now: float) -> list[Event]:
+        events = self._outgoing.settle(seen.acknowledged_id, reply, now)
+        self._counts["received", "unmatched_reply" if events is None else "reply"] += 1
+        return events or []
 
     def bytes_to_send(self) -> bytes:
         """Take what must be written now."""

@@ -2,23 +2,27 @@
 message.
 
 A reply is matched by MSA-2 alone, to any message under way. When one gets no reply, those that were
-not yet written go back to the caller as well: they must not overtake it.
+not yet written go back to the caller as well: they must not overtake it. A message that asks for
+both acknowledgements (MSH-15 and MSH-16, HL7 2.5.1 2.9.3) gets CA first: then its application
+acknowledgement is awaited, and when none comes, CA stands: the peer has stored the message.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from middleware.wire.errors import LocalProtocolError
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered, TimerExpired
-from middleware.wire.hl7 import glance
+from middleware.wire.hl7 import AckCode, AckCondition, classify, glance
 from middleware.wire.mllp.framing import END, START, encode_block
 
 CLAUSE = "HL7 2.5.1 2.9"
 NO_REPLY = "no_reply"
 CONNECTION_LOST = "connection_lost"
 EARLIER_NOT_DELIVERED = "earlier_not_delivered"
+_ACCEPTS = frozenset((AckCondition.ALWAYS, AckCondition.SUCCESS, AckCondition.ERROR))
 
 
 @dataclass(slots=True)
@@ -27,6 +31,8 @@ class _Sending:
     control_id: str
     block: bytes
     deadline: float = 0.0
+    asks_for_both: bool = False
+    commit_reply: bytes = b""  # the CA that came
 
 
 class Outgoing:
@@ -59,7 +65,11 @@ class Outgoing:
         if START in text or END in text:
             raise LocalProtocolError("a message may not hold the bytes that frame a block")
         self._last_send_id += 1
-        self._waiting.append(_Sending(self._last_send_id, seen.control_id, encode_block(text)))
+        sending = _Sending(self._last_send_id, seen.control_id, encode_block(text))
+        sending.asks_for_both = seen.application_condition == AckCondition.ALWAYS and (
+            seen.accept_condition in _ACCEPTS
+        )
+        self._waiting.append(sending)
         return self._last_send_id
 
     def take_ready(self, now: float) -> bytes:
@@ -74,10 +84,17 @@ class Outgoing:
             ready.append(sending.block)
         return b"".join(ready)
 
-    def settle(self, acknowledged_id: str, reply: bytes) -> list[Event]:
-        """Match a reply; empty when it belongs to nothing that is under way."""
-        sending = self._under_way.pop(acknowledged_id.strip(), None)
-        return [] if sending is None else [MessageDelivered(sending.send_id, reply)]
+    def settle(self, acknowledged_id: str, reply: bytes, now: float) -> list[Event] | None:
+        """Match a reply; None when it belongs to nothing that is under way."""
+        sending = self._under_way.get(acknowledged_id.strip())
+        if sending is None:
+            return None
+        if sending.asks_for_both and _is_commit_accept(reply, sending.control_id):
+            sending.commit_reply = reply
+            sending.deadline = now + self._ack_timeout_s
+            return []
+        del self._under_way[sending.control_id]
+        return [MessageDelivered(sending.send_id, reply)]
 
     def next_deadline(self) -> float | None:
         """When the earliest wait for a reply ends."""
@@ -96,7 +113,9 @@ class Outgoing:
         events: list[Event] = [TimerExpired("acknowledgement", CLAUSE)]
         for sending in late:
             del self._under_way[sending.control_id]
-            events.append(MessageNotDelivered(sending.send_id, NO_REPLY, CLAUSE))
+        events += self._hand_back(late, NO_REPLY)
+        if all(sending.commit_reply for sending in late):
+            return events
         events += self._hand_back(self._waiting, EARLIER_NOT_DELIVERED)
         self._waiting.clear()
         return events
@@ -109,5 +128,14 @@ class Outgoing:
         return events
 
     @staticmethod
-    def _hand_back(messages: deque[_Sending] | list[_Sending], reason: str) -> list[Event]:
-        return [MessageNotDelivered(message.send_id, reason, CLAUSE) for message in messages]
+    def _hand_back(messages: Iterable[_Sending], reason: str) -> list[Event]:
+        return [
+            MessageDelivered(message.send_id, message.commit_reply)
+            if message.commit_reply
+            else MessageNotDelivered(message.send_id, reason, CLAUSE)
+            for message in messages
+        ]
+
+
+def _is_commit_accept(reply: bytes, control_id: str) -> bool:
+    return classify(reply, control_id).code.upper() == AckCode.COMMIT_ACCEPT

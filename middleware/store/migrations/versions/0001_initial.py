@@ -1,7 +1,8 @@
-"""0001: every table of the first release, with the columns and states of DESIGN 1.1; the audit trail's guards.
+"""0001: every table of the first release, with the columns and states of DESIGN 1.1; the audit
+trail's guards.
 
-Written out, not taken from `middleware.store.schema`: that file goes on changing, a migration never does.
-A test holds the two equal.
+Written out, not taken from `middleware.store.schema`: that file goes on changing, a migration never
+does. A test holds the two equal.
 """
 
 from __future__ import annotations
@@ -28,8 +29,6 @@ from sqlalchemy.types import TypeEngine
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 Type = type[TypeEngine[Any]] | TypeEngine[Any]
 _BIG = BigInteger().with_variant(Integer(), "sqlite")

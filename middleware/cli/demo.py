@@ -1,0 +1,232 @@
+"""`labwire demo`: emulated analyzers, a node and an emulated LIS as processes of their own; and a verdict."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import middleware
+from middleware.errors import MiddlewareError, SettingsError
+from middleware.monitor.control_client import call
+
+SETTINGS = Path(middleware.__file__).resolve().parents[1] / "config" / "demo.toml"
+# Which scenario each line's analyzer plays; the line's transport says who dials.
+SCENARIOS = {"chem-1": "steady", "immuno-1": "immunoassay", "haem-1": "haematology"}
+LINE_TYPES = {"tcp_listen": "--tcp", "tcp_connect": "--listen"}
+_PORT = re.compile(r"(port = |127\.0\.0\.1:)(\d+)")
+TELL_EVERY_S = 5.0
+START_LIMIT_S = 30.0
+FINISH_LIMIT_S = 20.0
+END_LIMIT_S = 15.0
+
+
+@dataclass
+class Demo:
+    """I am responsible for the processes of one demo, and for nothing of them being left."""
+
+    folder: Path
+    children: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "demo.toml"
+
+    @property
+    def arrivals(self) -> Path:
+        return self.folder / "arrivals.jsonl"
+
+    def obligations(self, line: str) -> Path:
+        return self.folder / f"{line}.obligations.jsonl"
+
+    def spawn(self, name: str, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a process; Ctrl-C reaches only the demo itself, which then ends them in good order."""
+        command = [sys.executable, "-m", module, *arguments]
+        child = subprocess.Popen(command, start_new_session=True)
+        self.children.append((name, child))
+        return child
+
+    def end(self, names: Sequence[str] | None = None) -> None:
+        """Stop the named processes (None: all that are left), latest first, and wait for them."""
+        ending = [one for one in self.children if names is None or one[0] in names]
+        for _, child in reversed(ending):
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        for name, child in reversed(ending):
+            try:
+                child.wait(END_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                print(f"demo: {name} does not end, so it is killed")
+                child.kill()
+                child.wait()
+        self.children = [one for one in self.children if one not in ending]
+
+    def ended_early(self) -> str:
+        """The name of a process that ended by itself, or ""."""
+        return next((name for name, child in self.children if child.poll() is not None), "")
+
+
+def demo(seconds: float | None) -> int:
+    """Run until Ctrl-C, or for `seconds`; 0 when every emulated result reached the LIS exactly once, else 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    running = Demo(Path(tempfile.mkdtemp(prefix="labwire-demo-")))
+    status = 1
+    try:
+        tables = _write_settings(running)
+        lines = _start(running, tables)
+        _run(running, seconds)
+        status = _finish(running, lines)
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted while starting")
+    finally:
+        running.end()
+        if status == 0:
+            shutil.rmtree(running.folder, ignore_errors=True)
+        else:
+            print(f"demo: what it left is in {running.folder}")
+    return status
+
+
+def _write_settings(running: Demo) -> dict[str, Any]:
+    """The demo's settings with free ports and a data folder of its own."""
+    if not SETTINGS.exists():
+        raise SettingsError(
+            "the demo needs config/demo.toml",
+            what_to_do="Run it from a checkout of Labwire: make demo.",
+        )
+    text = _PORT.sub(_free, SETTINGS.read_text(encoding="utf-8"))
+    text = text.replace('data_dir = "../var/demo"', 'data_dir = "data"')
+    running.settings.write_text(text, encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _free(found: re.Match[str]) -> str:
+    before, port = found.group(1), int(found.group(2))
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            with socket.create_server(("127.0.0.1", 0)) as other:
+                free = other.getsockname()[1]
+            print(f"demo: port {port} is taken, using {free} instead")
+            return f"{before}{free}"
+    return found.group(0)
+
+
+def _start(running: Demo, tables: dict[str, Any]) -> list[str]:
+    """LIS first, then the node, then the analyzers; answers the lines' ids."""
+    lis = tables["connector"][0]
+    address = f"{lis['host']}:{lis['port']}"
+    running.spawn(
+        "LIS", "emulators", "lis", "--listen", address, "--arrivals", str(running.arrivals)
+    )
+    running.spawn("node", "middleware.cli", "run", "-c", str(running.settings))
+    _wait_for_node(running)
+    for line in tables["line"]:
+        transport = line["transport"]
+        running.spawn(
+            f"analyzer {line['id']}", "emulators", "analyzer", line["id"],
+            LINE_TYPES[transport["type"]], f"127.0.0.1:{transport['port']}",
+            "--scenario", SCENARIOS[line["id"]],
+            "--obligations", str(running.obligations(line["id"])),
+        )  # fmt: skip
+    print(
+        f"demo: {len(tables['line'])} emulated analyzers (ASTM over TCP) -> Labwire -> emulated LIS on {address}\n"
+        "demo: analyzers over serial and IHE LAW, and the console, are not in this version yet\n"
+        f"demo: metrics http://{tables['monitor']['listen']}/metrics\n"
+        f"demo: look inside with  labwire status -c {running.settings}"
+    )
+    return [str(line["id"]) for line in tables["line"]]
+
+
+def _wait_for_node(running: Demo) -> None:
+    until = time.monotonic() + START_LIMIT_S
+    while not _status(running):
+        if running.ended_early() or time.monotonic() > until:
+            raise MiddlewareError(
+                "the demo's node did not start", what_to_do="Read its lines above."
+            )
+        time.sleep(0.1)
+
+
+def _status(running: Demo) -> dict[str, Any]:
+    """What the node says of itself; empty while it does not answer."""
+    try:
+        return dict(call(running.folder / "data", "status", {}, "demo", timeout_s=5.0))
+    except MiddlewareError:
+        return {}
+
+
+def _run(running: Demo, seconds: float | None) -> None:
+    """Tell how it goes until the time is up or Ctrl-C."""
+    started = told = time.monotonic()
+    try:
+        while seconds is None or time.monotonic() - started < seconds:
+            if name := running.ended_early():
+                print(f"demo: {name} ended by itself")
+                return
+            time.sleep(0.1)
+            if time.monotonic() - told >= TELL_EVERY_S:
+                told = time.monotonic()
+                print(f"demo: {_sentence(_status(running))}")
+    except KeyboardInterrupt:
+        print("\ndemo: stopping")
+
+
+def _sentence(status: dict[str, Any]) -> str:
+    if not status:
+        return "the node does not answer"
+    received = sum(line["messages"] for line in status["lines"])
+    counts = status["connectors"][0]["messages"]
+    warnings = ", ".join(one["title"] for one in status["warnings"]) or "no warnings"
+    return (
+        f"{received} messages received, {counts.get('accepted', 0)} accepted by the LIS, "
+        f"{counts.get('waiting', 0)} on their way; {warnings}"
+    )
+
+
+def _finish(running: Demo, lines: Sequence[str]) -> int:
+    """Let what is under way arrive, stop everything, and ask the oracle."""
+    running.end([f"analyzer {line}" for line in lines])
+    _wait_until(lambda: _is_drained(_status(running)))
+    print(f"demo: {_sentence(_status(running))}")
+    running.end()
+    obligations = [
+        part for line in lines for part in ("--obligations", str(running.obligations(line)))
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "emulators",
+        "verdict",
+        *obligations,
+        "--arrivals",
+        str(running.arrivals),
+    ]
+    verdict = subprocess.run(command, check=False)
+    return 0 if verdict.returncode == 0 else 1
+
+
+def _is_drained(status: dict[str, Any]) -> bool:
+    """Nothing waits to be processed or to be delivered."""
+    if not status:
+        return True
+    waiting = sum(one["messages"].get("waiting", 0) for one in status["connectors"])
+    return not waiting and not status["store"]["has_messages_to_process"]
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + FINISH_LIMIT_S
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.2)
