@@ -1,7 +1,7 @@
 """The node: builds everything from one Setup, wires who is woken by what, starts and stops it in order.
 
-Start: lock, schema, setup row, writer, worker, lanes, watch, control and monitor, lines. Lines come last, so that nothing is
-acknowledged before all that happens afterwards is in place. Stop runs the other way round.
+Start: lock, schema, setup row, writer, worker, lanes, watch, control and monitor, lines. Lines come last, so that nothing
+is acknowledged before all that happens afterwards is in place. Stop runs the other way round.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Engine
 from twisted.internet.defer import Deferred
 
 from middleware import __version__
@@ -27,7 +26,7 @@ from middleware.monitor.lock import NodeLock
 from middleware.monitor.status import StatusParts, snapshot
 from middleware.monitor.watch import Watch, WatchParts
 from middleware.observe import metrics
-from middleware.observe.events import NodeStarted, NodeStopped
+from middleware.observe.events import NodeStarted, NodeStopped, SetupTaken
 from middleware.observe.health import Health, WarnableCode
 from middleware.pipeline.commands import CHANGES, COMMANDS, CommandJob
 from middleware.pipeline.discovery import discover_checks
@@ -35,7 +34,7 @@ from middleware.pipeline.mend import settle
 from middleware.pipeline.worker import Worker, WorkerParts
 from middleware.setup import ConnectorSetup, Setup
 from middleware.store import journal, meta, setups
-from middleware.store.connection import Connection
+from middleware.store.connection import Connection, Engine
 from middleware.store.engine import (
     DATABASE_FILE,
     check_schema,
@@ -46,7 +45,7 @@ from middleware.store.engine import (
 )
 from middleware.store.outbox import counts, oldest_waiting
 from middleware.store.reader import Reader
-from middleware.store.writer import Writer, WriteQueue
+from middleware.store.writer import WriteQueue, Writer
 from middleware.transport.reactor import require_monotonic_time
 
 
@@ -104,7 +103,13 @@ class Node:
         self._start_worker()
         self._start_lanes()
         self._start_lines_and_watch()
-        NodeStarted(self.setup.node.name, __version__, self.setup.generation).emit()
+        self._say_started()
+
+    def _say_started(self) -> None:
+        setup, node = self.setup, self.setup.node
+        store = "postgresql" if node.database else "sqlite"
+        SetupTaken(setup.generation, setup.source_sha256).emit()
+        NodeStarted(node.name, __version__, setup.generation, node.environment.value, store).emit()
 
     # -- the store --------------------------------------------------------------------------------
 
@@ -145,7 +150,7 @@ class Node:
             )
         return replace(setup, generation=generation)
 
-    def _writable_changed(self, is_writable: bool, reason: str) -> None:  # noqa: FBT001 - the writer's callback
+    def _writable_changed(self, is_writable: bool, reason: str) -> None:
         if is_writable:
             self.health.clear(WarnableCode.STORE_NOT_WRITABLE)
         else:
@@ -255,6 +260,7 @@ class Node:
             loop_lag_s=lambda: self._watch.loop_lag_s,
             readiness={
                 "store": lambda: "" if self._writer.is_writable else "the store cannot be written",
+                "disk": lambda: "the disk is nearly full" if self._watch.is_disk_low else "",
                 "lines": lambda: "" if self._supervisor.is_ready else "a line could not start",
             },
         )

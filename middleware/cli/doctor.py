@@ -25,11 +25,13 @@ from middleware.settings.installed import installed_for
 from middleware.settings.problems import errors_in
 from middleware.store import meta
 from middleware.store.engine import sqlite_library_note
+from middleware.transport.base import TransportState
 
 LOW_DISK_BYTES = 1024**3
 SLOW_SYNC_S = 0.05
 _SYNC_TRIALS = 8
 _PEER_WAIT_S = 2.0
+_ASK_THE_LIS = "Ask the LIS's people whether it runs; check host, port and firewall."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +131,30 @@ def _store(site: Site) -> Iterator[Sign]:
     yield Sign("store", is_ours, text, "Use another data_dir for each environment.")
 
 
-def _node(site: Site) -> Iterator[Sign]:
+def _node_and_peers(site: Site) -> Iterator[Sign]:
     try:
-        warnings = site.ask_node("status")["warnings"]
+        status = site.ask_node("status")
     except NoNodeRuns:
         yield Sign("node", False, "no node runs", "Start it with `labwire run`.")
+        yield from _tried_peers(site)
         return
     except CommandFailed as error:
         yield Sign("node", False, str(error), error.what_to_do)
         return
     yield Sign("node", True, "runs and answers")
-    for warning in warnings:
+    for warning in status["warnings"]:
         yield Sign(str(warning["code"]), False, str(warning["text"]), str(warning["what_to_do"]))
+    for one in status["connectors"]:
+        # The node's own word: many a LIS drops its peer when a second connection comes.
+        text = f"{one['peer']} {one['state']}" + (
+            f"; {one['last_error']}" if one["last_error"] else ""
+        )
+        is_open = one["state"] == TransportState.OPEN
+        yield Sign(f"connector {one['connector']}", is_open, text, _ASK_THE_LIS)
 
 
-def _peers(site: Site) -> Iterator[Sign]:
-    """Every connector that names a host and a port is tried, without sending anything."""
+def _tried_peers(site: Site) -> Iterator[Sign]:
+    """With no node running, every connector that names a host and a port is tried, without sending anything."""
     tables = site.loaded.tables.get("connector", [])
     for table in tables if isinstance(tables, list) else []:
         host, port = table.get("host"), table.get("port")
@@ -156,8 +166,7 @@ def _peers(site: Site) -> Iterator[Sign]:
             yield Sign(name, True, f"{host}:{port} takes connections")
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
-            cure = "Ask the LIS's people whether it runs; check host, port and firewall."
-            yield Sign(name, False, f"{host}:{port} does not answer: {reason}", cure)
+            yield Sign(name, False, f"{host}:{port} does not answer: {reason}", _ASK_THE_LIS)
 
 
 _LOOKS: tuple[Callable[[Site], Iterator[Sign]], ...] = (
@@ -165,6 +174,5 @@ _LOOKS: tuple[Callable[[Site], Iterator[Sign]], ...] = (
     _settings,
     _data_folder,
     _store,
-    _node,
-    _peers,
+    _node_and_peers,
 )

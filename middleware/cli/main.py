@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from middleware.cli import status as status_verb
 from middleware.cli.options import DEFAULT_SETTINGS, ConfigOption, Status, author_or_login
 from middleware.cli.show import tell_error
 from middleware.errors import MiddlewareError
+from middleware.observe import log
 from middleware.store.trouble import is_store_trouble, not_writable
 
 app = typer.Typer(
@@ -80,6 +82,7 @@ for _name, _group in (
 
 def main() -> None:
     """Run one command. A person's mistake is told in sentences, never with a trace."""
+    log.configure(logging.WARNING)  # a command's output is its own; `run` says more
     try:
         app()
     except KeyboardInterrupt:

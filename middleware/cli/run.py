@@ -43,7 +43,7 @@ def run(settings: Path, author: str) -> int:
 
 
 def _turn(setup: Setup, author: str) -> int:
-    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it: only a command may do that
+    from twisted.internet import reactor
 
     use_monotonic_time(reactor)
     turning: Any = reactor

@@ -1,7 +1,7 @@
 """Looks at the whole node once a second: the event loop, the clock, the disk, the outbox and what waits for people.
 
-What it finds becomes gauges and warnings. It changes one thing only: below the low-disk mark lines grant no new sessions,
-so that results wait in the analyzers and what was taken in can still be delivered (DESIGN 5.4).
+What it finds becomes gauges and warnings. It changes one thing only: below the low-disk mark lines grant no new
+sessions, so that results wait in the analyzers and what was taken in can still be delivered (DESIGN 5.4).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Watch:
         self._timer: IDelayedCall | None = None
         self._expected = 0.0
         self._offset: float | None = None  # wall clock minus monotonic clock, when last looked
-        self._is_low = False
+        self.is_disk_low = False
         self._reading: Deferred[None] = succeed(None)
         self._is_running = False
         self.loop_lag_s = 0.0
@@ -83,6 +83,7 @@ class Watch:
         LoopLagged(self.loop_lag_s).emit()
         self._look_at_clock(now)
         self._look_at_disk()
+        parts.health.current()  # a warning is logged when it is first seen
         if self._reading.called:
             self._reading = Deferred.fromCoroutine(self._look_at_store())
         if self._is_running:
@@ -102,9 +103,9 @@ class Watch:
         size = parts.store_file.stat().st_size if parts.store_file is not None else 0
         DiskGauged(usage.free, size).emit()
         is_low = usage.free < min(LOW_DISK_BYTES, LOW_DISK_SHARE * usage.total)
-        if is_low == self._is_low:
+        if is_low == self.is_disk_low:
             return
-        self._is_low = is_low
+        self.is_disk_low = is_low
         parts.set_accepting(not is_low)
         if is_low:
             text = f"{usage.free // 1024 // 1024} MiB are free in {parts.data_dir}: no new sessions are granted."

@@ -64,7 +64,7 @@ class LineStateChanged:
         if before is not None and before[0] != self.state:
             states.labels(self.line, before[0]).set(0)
         states.labels(self.line, self.state).set(1)
-        if before is None or before[1] != self.is_up:
+        if self.is_up != (before is not None and before[1]):
             event = "line up" if self.is_up else "line down"
             log.write(logging.INFO, event, line=self.line, driver=self.driver, state=self.state)
 
@@ -101,9 +101,7 @@ class BytesMoved:
 
 @dataclass(frozen=True, slots=True)
 class FramesCounted:
-    """Frames since the last such event, by outcome (ok, bad_checksum, bad_sequence, oversize,
-    timeout, nak …).
-    """
+    """Frames since the last such event, by outcome (accepted, refused, repeated …) as the link counts them."""
 
     line: str
     direction: str

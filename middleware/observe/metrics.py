@@ -199,7 +199,10 @@ def exposition() -> bytes:
 
 # Label values that every line or connector can show; whatever else appears joins when it first
 # happens.
-_FRAME_OUTCOMES = ("ok", "bad_checksum", "bad_sequence", "oversize", "timeout", "nak")
+_FRAME_OUTCOMES = {
+    "received": ("accepted", "refused", "repeated", "broken_off", "overflowed"),
+    "sent": ("accepted", "refused", "repeated", "unanswered"),
+}
 _KINDS = ("result", "query", "order", "qc", "other", "unreadable")
 _VERDICTS = ("released", "held", "rejected", "duplicate", "not_for_lis")
 _OUTBOX_STATES = ("waiting", "held", "refused")
@@ -219,9 +222,9 @@ def initialise(lines: Iterable[tuple[str, str]], connectors: Iterable[tuple[str,
 def _initialise_line(line: str, driver: str) -> None:
     gauge("labwire_line_up").labels(line, driver).set(0)
     gauge("labwire_line_last_activity_timestamp_seconds").labels(line).set(0)
-    for direction in ("received", "sent"):
+    for direction, outcomes in _FRAME_OUTCOMES.items():
         counter("labwire_line_bytes_total").labels(line, direction)
-        for outcome in _FRAME_OUTCOMES:
+        for outcome in outcomes:
             counter("labwire_frames_total").labels(line, direction, outcome)
     for outcome in ("accepted", "refused_peer", "replaced", "lost"):
         counter("labwire_line_connections_total").labels(line, outcome)

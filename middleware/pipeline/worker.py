@@ -27,7 +27,6 @@ from middleware.pipeline.process import SetupChanged, Summary, process
 from middleware.review.checks import Check
 from middleware.setup import Setup
 from middleware.store import journal
-from middleware.store.connection import Connection
 from middleware.store.journal import StoredEntry
 from middleware.store.reader import Reader
 from middleware.store.writer import Topic, WriteQueue, Writer
@@ -63,6 +62,15 @@ class WorkerParts:
     health: Health | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _InHand:
+    """A batch that the writer has."""
+
+    batch: Sequence[Prepared]
+    setup: Setup
+    summary: Deferred[Summary]
+
+
 class Worker:
     """I am responsible for every entry in state `received` coming to its end."""
 
@@ -73,6 +81,7 @@ class Worker:
         self._waiting: Deferred[None] | None = None
         self._done: Deferred[None] = succeed(None)
         self._checks: Sequence[Check] = ()
+        self._in_hand: _InHand | None = None
         self._preparation: tuple[Setup, Preparation] | None = None
 
     def start(self) -> None:
@@ -102,20 +111,39 @@ class Worker:
         while self._is_running:
             self._has_work = False
             try:
-                entries = self._parts.reader.read_now(_next_batch)
-                if entries:
-                    self._has_work = True
-                    await self._take(entries)
+                self._has_work |= await self._advance()
             except SetupChanged:
                 await self._rest_for(SETUP_RETRY_S)  # then prepared again under the new one
-            except Exception as error:  # noqa: BLE001 - trouble of the store: said by the writer, over some time
+            except Exception as error:  # noqa: BLE001 - trouble of the store is waited out
                 await self._rest(error)
             if not self._has_work and self._is_running:
                 self._waiting = Deferred()
                 await self._waiting
+        if self._in_hand is not None:
+            await self._finish_at_the_end(self._in_hand)
 
-    async def _take(self, entries: Sequence[StoredEntry]) -> None:
+    async def _advance(self) -> bool:
+        """Prepare the next batch while the one in hand is being written, then submit it; False when nothing was to do.
+
+        It is submitted only after the one in hand: when that fails, its messages are tried alone, and nothing of a line
+        may overtake them.
+        """
+        waiting = {one.entry.id for one in self._in_hand.batch} if self._in_hand else set()
+        entries = [one for one in self._read(len(waiting)) if one.id not in waiting][:BATCH]
         setup = self._parts.setup()
+        batch = await self._prepare_all(entries, setup)
+        in_hand, self._in_hand = self._in_hand, None
+        if in_hand is not None:
+            await self._finish(in_hand)
+        if batch:
+            self._in_hand = _InHand(batch, setup, self._submit(batch, setup))
+        return bool(batch) or in_hand is not None
+
+    def _read(self, already: int) -> list[StoredEntry]:
+        limit = BATCH + already
+        return self._parts.reader.read_now(lambda conn: journal.to_process(conn, 0, limit))
+
+    async def _prepare_all(self, entries: Sequence[StoredEntry], setup: Setup) -> list[Prepared]:
         preparation = self._prepare_under(setup)
         seconds = self._parts.clock.monotonic
         until = seconds() + GIVE_WAY_S
@@ -125,13 +153,22 @@ class Worker:
             if seconds() >= until:
                 await self._pause(0)
                 until = seconds() + GIVE_WAY_S
+        return batch
+
+    async def _finish(self, in_hand: _InHand) -> None:
         try:
-            self._tell(await self._submit(batch, setup))
+            self._tell(await in_hand.summary)
         except StoreError:
             raise
         except Exception:  # noqa: BLE001 - one of them is guilty: each alone shows which
-            for one in batch:
-                await self._take_alone(one, setup)
+            for one in in_hand.batch:
+                await self._take_alone(one, in_hand.setup)
+
+    async def _finish_at_the_end(self, in_hand: _InHand) -> None:
+        try:
+            await self._finish(in_hand)
+        except Exception as error:  # noqa: BLE001 - not stored: the next start takes it up
+            StoreFailed("worker", f"{type(error).__name__}: {error}").emit()
 
     async def _take_alone(self, one: Prepared, setup: Setup) -> None:
         try:
@@ -197,10 +234,6 @@ def decode(entry: StoredEntry, setup: Setup) -> Decoded:
         return Decoded(entry, setup.driver_of(entry.line).decode(entry.text, context))
     except Exception as error:  # noqa: BLE001 - a driver may be a third party's; its error is the reason
         return Decoded(entry, None, error)
-
-
-def _next_batch(conn: Connection) -> list[StoredEntry]:
-    return journal.to_process(conn, 0, BATCH)
 
 
 def _pass_on(result: object, done: Deferred[None]) -> object:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from middleware.errors import StoreError
 from middleware.store import audit, meta
@@ -24,6 +25,7 @@ from middleware.store.engine import (
     open_engine,
     open_readonly,
     sqlite_file,
+    sqlite_url,
     upgrade,
 )
 from middleware.store.meta import StoreIdentity
@@ -154,8 +156,14 @@ def _vacuum_into(source: Path, partial: Path, tell: Progress) -> None:
 
 def _checked(path: Path, tell: Progress) -> VerifyReport:
     """Check a closed store file. Raises StoreError unless it is whole."""
-    with _reading(path) as conn:
-        report = verify(conn, tell)
+    try:
+        with _reading(path) as conn:
+            report = verify(conn, tell)
+    except DBAPIError as error:
+        raise StoreError(
+            f"{path} is no store that can be read: {error.orig}",
+            what_to_do="Keep it, and use another backup.",
+        ) from error
     if report.problems:
         raise StoreError(
             f"{path} is not whole: " + "; ".join(report.problems[:5]),
@@ -166,7 +174,7 @@ def _checked(path: Path, tell: Progress) -> VerifyReport:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Connection]:
-    engine = open_readonly(f"sqlite:///{path}", connections=1)
+    engine = open_readonly(sqlite_url(path), connections=1)
     try:
         check_schema(engine)
         with engine.connect() as conn, conn.begin():
@@ -187,7 +195,7 @@ def _copy(source: Path, target: Path, tell: Progress) -> None:
 
 def _renew(path: Path, author: str, at: float) -> tuple[StoreIdentity, str]:
     """Give a copied store its new id, with the audit row that says so."""
-    engine = open_engine(f"sqlite:///{path}")
+    engine = open_engine(sqlite_url(path))
     try:
         upgrade(engine)
         with engine.begin() as conn:

@@ -1,7 +1,6 @@
-"""The type that every function of the store takes, for callers that name it: SQLAlchemy itself
-stays inside the store.
-"""
+"""The types that callers of the store may name: SQLAlchemy itself stays inside the store."""
 
 from sqlalchemy import Connection as Connection
+from sqlalchemy import Engine as Engine
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Engine"]

@@ -9,6 +9,7 @@ so that each new connection gets them anew.
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,12 @@ def database_url(data_dir: Path, setting: str | None) -> str:
     """The URL of the store: `setting` when given, otherwise the SQLite file in `data_dir`."""
     if setting:
         return setting
-    return str(URL.create("sqlite", database=str(data_dir / DATABASE_FILE)))
+    return sqlite_url(data_dir / DATABASE_FILE)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever signs its folders have."""
+    return str(URL.create("sqlite", database=str(path)))
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -105,11 +111,17 @@ def open_readonly(url: str, connections: int = 4) -> Engine:
             what_to_do="Start the node once (labwire run), or name the right settings file with -c.",
         )
     engine = create_engine(
-        f"sqlite:///{path.resolve().as_uri()}?mode=ro&uri=true",
+        "sqlite://",
+        creator=partial(
+            sqlite3.connect,
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        ),
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
-        connect_args={"isolation_level": None, "check_same_thread": False},
     )
     _configure(engine, _READ_PRAGMAS, "BEGIN")
     return engine

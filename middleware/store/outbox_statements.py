@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, case, select, text, update
+from sqlalchemy import bindparam, case, func, select, text, update
 
 from middleware.store.schema import LANES, OUTBOX, OUTBOX_COUNTS, OutboxState
 
@@ -93,5 +93,5 @@ _FIRST_WAITING = (
 RAISE_MARK = (
     update(LANES)
     .where(LANES.c.connector == bindparam("of_connector"), LANES.c.lane == bindparam("of_lane"))
-    .values(low_water=case((_FIRST_WAITING.is_not(None), _FIRST_WAITING), else_=LANES.c.last_seq))
+    .values(low_water=func.coalesce(_FIRST_WAITING, LANES.c.last_seq))
 )

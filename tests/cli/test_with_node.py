@@ -41,7 +41,15 @@ class StandIn:
             "kind": "status",
             "node": {"name": "cli-lab", "environment": "test"},
             "lines": [{"line": "chem-1", "state": "connected", "last_message_at": RECEIVED_AT}],
-            "connectors": [{"connector": "lis", "state": "connected", "messages": {"waiting": 3}}],
+            "connectors": [
+                {
+                    "connector": "lis",
+                    "state": "open",
+                    "peer": "127.0.0.1:9",
+                    "last_error": "",
+                    "messages": {"waiting": 3},
+                }
+            ],
             "store": {"is_writable": True},
             "warnings": self.warnings,
         }
@@ -114,6 +122,7 @@ def test_a_warning_stands_first_with_what_to_do(site: CliSite, node: StandIn) ->
     assert "store-not-writable" in site.run("status", "--json").out
     signs = {item["name"]: item for item in site.run("doctor", "--json").items}
     assert signs["node"]["is_good"]
+    assert signs["connector lis"]["is_good"]  # the node's word: nobody listens on port 9
     assert not signs["store-not-writable"]["is_good"]
 
 

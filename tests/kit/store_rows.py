@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from typing import Any
 
 from sqlalchemy import Connection
@@ -82,3 +83,23 @@ def settle_all(conn: Connection, rows: list[outbox.ClaimedRow], outcome: Outcome
     outbox.settle(
         conn, [Settlement(row.number, "lis", 0, row.lane_seq, outcome, 1002.0) for row in rows]
     )
+
+
+def one_random_step(conn: Connection, chance: random.Random) -> None:
+    """Enqueue, deliver, hold, release or resend something."""
+    last = meta.take_numbers(conn, outbox.OUTBOX_COUNTER, 0)
+    some = [chance.randint(1, max(1, last)) for _ in range(3)]
+    step = chance.randrange(5)
+    if step == 0:
+        queue_messages(conn, [f"S-{chance.randrange(6)}" for _ in range(chance.randint(1, 5))])
+    elif step == 1:
+        rows = outbox.claim(conn, "lis", 0, chance.randint(1, 8))
+        chance.shuffle(rows)
+        for row in rows:
+            settle_all(conn, [row], chance.choice((ACCEPTED, REFUSED, DEFERRED)))
+    elif step == 2:
+        outbox.hold(conn, some, "a.person", 1.0)
+    elif step == 3:
+        outbox.release(conn, some, "a.person", 1.0)
+    else:
+        outbox.resend(conn, some, "a.person", 1.0)

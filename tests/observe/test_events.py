@@ -45,7 +45,7 @@ def test_a_line_that_changes_state_is_in_one_state_only(lines: io.StringIO) -> N
     assert _value("labwire_line_state", line="t2", state="receiving") == 0
     assert _value("labwire_line_state", line="t2", state="down") == 1
     assert _value("labwire_line_up", line="t2", driver="generic") == 0
-    assert len(re.findall(r'"line (?:up|down)"', lines.getvalue())) == 3
+    assert len(re.findall(r'"line (?:up|down)"', lines.getvalue())) == 2
 
 
 def test_an_empty_outbox_never_alerts() -> None:

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from middleware.errors import StoreError
 from middleware.store import journal, meta
 from middleware.store.engine import open_readonly
-from middleware.store.writer import Topic, Writer, WriteQueue
+from middleware.store.writer import Topic, WriteQueue, Writer
 from tests.kit.store import PumpedReactor
 from tests.kit.store_rows import entry
 
@@ -216,6 +216,6 @@ def test_every_new_connection_syncs_fully(engine: Engine) -> None:
 def test_a_reader_cannot_write(url: str, data_dir: Path) -> None:
     """Exactly one connection writes a SQLite store (DESIGN 6.13)."""
     reading = open_readonly(url)
-    with reading.connect() as conn, pytest.raises(Exception, match="readonly|read-only"):
+    with reading.connect() as conn, pytest.raises(Exception, match=r"readonly|read-only"):
         meta.put(conn, "mine", "now")
     reading.dispose()

@@ -15,7 +15,7 @@ from tests.kit.store_rows import entry, result_row
 
 
 @pytest.fixture
-def conn(engine: Engine):  # noqa: ANN201 - a connection in a transaction
+def conn(engine: Engine):
     with engine.begin() as connection:
         yield connection
 

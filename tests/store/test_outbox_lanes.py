@@ -15,14 +15,14 @@ from tests.kit.store_rows import (
     ACCEPTED,
     DEFERRED,
     REFUSED,
-    entry,
+    one_random_step,
     queue_messages,
     settle_all,
 )
 
 
 @pytest.fixture
-def conn(engine: Engine):  # noqa: ANN201 - a connection in a transaction
+def conn(engine: Engine):
     with engine.begin() as connection:
         yield connection
 
@@ -229,39 +229,10 @@ def test_claiming_behind_20000_delivered_messages_reads_no_more_rows(engine: Eng
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_counters_and_marks_say_what_the_rows_say_after_anything(
-    engine: Engine, seed: int
-) -> None:
+def test_counters_and_marks_say_what_the_rows_say_after_anything(engine: Engine, seed: int) -> None:
     """Whatever people and lanes do in whatever order, the figures on the status page stay true."""
     chance = random.Random(seed)
     with engine.begin() as conn:
-        append_one(conn)
         for _ in range(60):
             one_random_step(conn, chance)
         assert verify.verify(conn).problems == ()
-
-
-def append_one(conn: Connection) -> None:
-    from middleware.store.journal import append  # noqa: PLC0415
-
-    append(conn, entry())
-
-
-def one_random_step(conn: Connection, chance: random.Random) -> None:
-    """Enqueue, deliver, hold, release or resend something."""
-    last = meta.take_numbers(conn, outbox.OUTBOX_COUNTER, 0)
-    some = [chance.randint(1, max(1, last)) for _ in range(3)]
-    step = chance.randrange(5)
-    if step == 0:
-        queue_messages(conn, [f"S-{chance.randrange(6)}" for _ in range(chance.randint(1, 5))])
-    elif step == 1:
-        rows = outbox.claim(conn, "lis", 0, chance.randint(1, 8))
-        chance.shuffle(rows)
-        for row in rows:
-            settle_all(conn, [row], chance.choice((ACCEPTED, REFUSED, DEFERRED)))
-    elif step == 2:
-        outbox.hold(conn, some, "a.person", 1.0)
-    elif step == 3:
-        outbox.release(conn, some, "a.person", 1.0)
-    else:
-        outbox.resend(conn, some, "a.person", 1.0)
