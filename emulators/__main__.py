@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ReactorNotRunning
 
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan

@@ -118,8 +118,9 @@ class EmulatedLis(ServerFactory):
     def conduct(self, change: Change) -> None:
         """Take on another conduct now."""
         was_away = self._change.conduct is Conduct.AWAY
+        if change.conduct is not self._change.conduct:
+            self.say(f"conduct: {change.conduct.value}")
         self._change = change
-        self.say(f"conduct: {change.conduct.value}")
         if change.conduct is Conduct.AWAY:
             self._timers.append(self._reactor.callLater(0, self._go_away))
         elif was_away:

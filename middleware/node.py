@@ -1,7 +1,7 @@
 """The node: builds everything from one Setup, wires who is woken by what, starts and stops it in order.
 
-Start: lock, schema, setup row, writer, worker, lanes, watch, control and monitor, lines. Lines come last, so that nothing
-is acknowledged before all that happens afterwards is in place. Stop runs the other way round.
+Start: lock, schema, setup row, writer, worker, lanes, watch, control and monitor, lines. Lines come last, so that
+nothing is acknowledged before all that happens afterwards is in place. Stop runs the other way round.
 """
 
 from __future__ import annotations

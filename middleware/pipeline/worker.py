@@ -205,7 +205,7 @@ class Worker:
         for journal_id, line, reason in summary.unreadable:
             PipelineFault(journal_id, line, reason).emit()
             if self._parts.health is not None:
-                self._parts.health.raise_warning(WarnableCode.UNREADABLE_MESSAGES, line)
+                self._parts.health.raise_warning(WarnableCode.UNREADABLE_MESSAGES)
 
     async def _rest(self, error: Exception) -> None:
         """Trouble of the writer is told by the writer; any other is told here."""

@@ -29,6 +29,9 @@ BUSY_TIMEOUT_S = 5
 # The write-ahead log is cut back to this size after a checkpoint; without it a backlog's log would
 # stay for ever.
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+# Pages of 4 KiB in the log before they are copied into the database. The same pages change again and again under load, and
+# a checkpoint copies each only once: four times SQLite's default copies less, and 16 MiB are read again in a moment at start.
+CHECKPOINT_PAGES = 4000
 # Negative: KiB. 32 MiB hold the upper levels of every index for millions of rows.
 CACHE_KIB = -32 * 1024
 _READ_CACHE_KIB = -8 * 1024
@@ -45,6 +48,7 @@ _WRITE_PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
     f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT_BYTES}",
     f"PRAGMA cache_size = {CACHE_KIB}",
+    f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
     "PRAGMA temp_store = MEMORY",
 )
 _READ_PRAGMAS = (

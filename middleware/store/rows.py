@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -19,6 +20,10 @@ from middleware.errors import StoreError
 
 Row = Mapping[str, Any]
 """One row: column name -> value."""
+
+MOST_ROWS = 64
+MOST_PARAMETERS = 4000
+"""Of one statement: far below the 32,766 that SQLite takes and the 65,535 of PostgreSQL; more rows gain nothing."""
 
 
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -32,14 +37,16 @@ def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
     names, is_uniform = _columns_of(rows)
     if is_uniform:
         names = _with_values(table, names, rows)
-    sql = _insert_text(conn.dialect, table, names)
     if is_uniform and len(names) > 1:
-        pick = itemgetter(*names)
-        values = [pick(row) for row in rows]
+        values = list(map(itemgetter(*names), rows))
     else:
         defaults = [(name, _default_of(table.c[name])) for name in names]
         values = [tuple(row.get(name, default) for name, default in defaults) for row in rows]
-    conn.exec_driver_sql(sql, values)
+    at = 0
+    for count in _portions(len(values), len(names)):
+        sql = _insert_text(conn.dialect, table, names, count)
+        conn.exec_driver_sql(sql, tuple(chain.from_iterable(values[at : at + count])))
+        at += count
 
 
 def execute_many(conn: Connection, statement: Executable, rows: Sequence[Row]) -> int:
@@ -67,6 +74,23 @@ def execute(conn: Connection, statement: Executable, row: Row) -> CursorResult[*
     sql, names, constants = _compiled(conn.dialect, statement)
     values = tuple(map({**constants, **row}.__getitem__, names))
     return conn.exec_driver_sql(sql, values)
+
+
+@lru_cache(maxsize=1024)
+def _portions(rows: int, columns: int) -> tuple[int, ...]:
+    """How many rows each INSERT takes: powers of two, so that few different statements are ever prepared.
+
+    One statement for many rows is one step of the database: with a step for each row the writer's thread would let go of
+    the interpreter and wait for it again at every row, while the reactor's thread wants it.
+    """
+    portions: list[int] = []
+    largest = 1 << (max(1, min(MOST_ROWS, MOST_PARAMETERS // columns)).bit_length() - 1)
+    left = rows
+    while left:
+        portion = min(largest, 1 << (left.bit_length() - 1))
+        portions.append(portion)
+        left -= portion
+    return tuple(portions)
 
 
 @lru_cache(maxsize=64)
@@ -116,15 +140,16 @@ def _nullable(table: Table) -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def _insert_text(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
+def _insert_text(dialect: Dialect, table: Table, names: tuple[str, ...], count: int) -> str:
+    """An INSERT of `count` rows."""
     for name in names:
         if name not in table.c:
             raise StoreError(f"the table {table.name} has no column {name!r}")
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(quote(name) for name in names)
     mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([mark] * len(names))
-    return f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of our own tables
+    marks = ", ".join([f"({', '.join([mark] * len(names))})"] * count)
+    return f"INSERT INTO {quote(table.name)} ({columns}) VALUES {marks}"  # noqa: S608 - names of our own tables
 
 
 def _default_of(column: Column[Any]) -> Any:

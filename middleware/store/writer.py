@@ -16,6 +16,7 @@ and hands all answers to the reactor with a single call. Three ways to fail:
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -71,6 +72,7 @@ class Writer:
         self._reactor = reactor
         self._commit_delay_s = commit_delay_s
         self._probe_s = probe_s
+        self._where_jobs_run = self._on_reactor if engine.dialect.name == "sqlite" else _here
         self._waiting = WaitingJobs(carry_s)
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
@@ -201,10 +203,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - no transaction, whatever the reason: the store's trouble
             self._close()
             return _Failed(error, is_trouble=True)
-        try:
-            for job in batch:
-                job.answer = job.work(connection)
-        except Exception as error:  # noqa: BLE001 - a job's own error goes to its Deferred
+        error = self._where_jobs_run(lambda: _run_all(batch, connection))
+        if error is not None:
             return self._roll_back(error)
         for before, _ in steps:
             failpoints.hit(before)
@@ -220,6 +220,12 @@ class Writer:
         for job in batch:
             job.is_committed = True
         return None
+
+    def _on_reactor(self, run: Callable[[], Exception | None]) -> Exception | None:
+        """Let the reactor's thread run the jobs while this one waits."""
+        answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._reactor.callFromThread(lambda: answers.put(run()))
+        return answers.get()
 
     def _roll_back(self, error: Exception) -> _Failed:
         """Undo the transaction. After trouble of the store, or when undoing fails, the connection
@@ -287,6 +293,20 @@ class Writer:
         waiting, self._stop_waiters = self._stop_waiters, []
         for done in waiting:
             done.callback(None)
+
+
+def _run_all(batch: Sequence[Job], connection: Connection) -> Exception | None:
+    """Run the jobs in order; the error of the first that fails."""
+    try:
+        for job in batch:
+            job.answer = job.work(connection)
+    except Exception as error:  # noqa: BLE001 - a job's own error goes to its Deferred
+        return error
+    return None
+
+
+def _here(run: Callable[[], Exception | None]) -> Exception | None:
+    return run()
 
 
 def _tell(job: Job) -> None:

@@ -1,4 +1,6 @@
-"""Stores for tests: a migrated SQLite file, a reactor that is pumped by hand, and a writer without a thread."""
+"""Stores for tests: a migrated SQLite file, a reactor that is pumped by hand, and a writer without
+a thread.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ def result_row(journal_id: int, record: int = 1, sample_id: str = "S-1") -> dict
 def queue_messages(
     conn: Connection, sample_ids: list[str], connector: str = "lis", lane: int = 0
 ) -> list[int]:
-    """Put one message for each sample at the end of a lane, each with a journal entry and one result."""
+    """Put one message for each sample at the end of a lane, each with a journal entry and one
+    result.
+    """
     first = outbox.allocate_numbers(conn, len(sample_ids))
     seq = outbox.allocate_lane(conn, connector, lane, len(sample_ids))
     rows, links = [], []

@@ -36,7 +36,9 @@ def low_water(conn: Connection) -> int:
 
 
 def test_a_claim_takes_the_oldest_first_and_writes_nothing(conn: Connection) -> None:
-    """After a crash in the middle of a delivery the same messages are claimed again, in the same order."""
+    """After a crash in the middle of a delivery the same messages are claimed again, in the same
+    order.
+    """
     numbers = queue_messages(conn, ["S-1", "S-2", "S-3"])
     assert claimed(conn, 2) == numbers[:2]
     assert claimed(conn, 2) == numbers[:2]
@@ -186,7 +188,9 @@ def test_what_came_of_a_message_and_of_a_result_is_found(conn: Connection) -> No
 
 
 def test_claiming_starts_at_the_mark_whatever_was_delivered_before(conn: Connection) -> None:
-    """The plan is a range of one index, bounded below by the mark: cost does not grow with what was sent."""
+    """The plan is a range of one index, bounded below by the mark: cost does not grow with what was
+    sent.
+    """
     values = {"of_connector": "lis", "of_lane": 0, "after_seq": 0, "window": 16}
     sql = CLAIM.compile(dialect=conn.dialect)
     filled = tuple(values.get(name, sql.binds[name].value) for name in sql.positiontup)

@@ -1,8 +1,10 @@
-"""What a cut in the middle of writing leaves: every acknowledged message, whatever the torn end holds.
+"""What a cut in the middle of writing leaves: every acknowledged message, whatever the torn end
+holds.
 
-The end of the write-ahead log is cut, damaged or mixed behind what a commit had written when it was acknowledged. That
-the commit had really reached the disk rests on `synchronous=FULL`, which another test holds for every connection; cuts of
-power on the level of single writes and syncs are not simulated here.
+The end of the write-ahead log is cut, damaged or mixed behind what a commit had written when it was
+acknowledged. That the commit had really reached the disk rests on `synchronous=FULL`, which another
+test holds for every connection; cuts of power on the level of single writes and syncs are not
+simulated here.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ def log_of(data_dir: Path) -> Path:
 
 
 def torn(rest: bytes, chance: random.Random) -> bytes:
-    """A part of what was still to be written: cut anywhere, with a stretch of it not written or damaged."""
+    """A part of what was still to be written: cut anywhere, with a stretch of it not written or
+    damaged.
+    """
     kept = bytearray(rest[: chance.randint(0, len(rest))])
     if kept:
         start = chance.randrange(len(kept))
@@ -41,7 +45,9 @@ def torn(rest: bytes, chance: random.Random) -> bytes:
 def test_a_torn_end_of_the_log_loses_nothing_that_was_acknowledged(
     engine: Engine, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """After a crash the store opens by itself, is whole, and holds all that was acknowledged, in order."""
+    """After a crash the store opens by itself, is whole, and holds all that was acknowledged, in
+    order.
+    """
     chance = random.Random(7)
     with engine.connect() as conn:
         sizes = []
