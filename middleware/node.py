@@ -45,7 +45,7 @@ from middleware.store.engine import (
 )
 from middleware.store.outbox import counts, oldest_waiting
 from middleware.store.reader import Reader
-from middleware.store.writer import WriteQueue, Writer
+from middleware.store.writer import JobPlace, WriteQueue, Writer
 from middleware.transport.reactor import require_monotonic_time
 
 
@@ -123,7 +123,10 @@ class Node:
         self.setup = self._record(engine)
         self._engine = engine
         self._writer = Writer(
-            engine, self._parts.reactor, commit_delay_s=self._parts.commit_delay_s
+            engine,
+            self._parts.reactor,
+            commit_delay_s=self._parts.commit_delay_s,
+            place=JobPlace.THREAD if node.database else JobPlace.REACTOR,
         )
         self._writer.on_writable_changed(self._writable_changed)
         self._writer.start()

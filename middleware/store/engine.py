@@ -29,8 +29,8 @@ BUSY_TIMEOUT_S = 5
 # The write-ahead log is cut back to this size after a checkpoint; without it a backlog's log would
 # stay for ever.
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024
-# Pages of 4 KiB in the log before they are copied into the database. The same pages change again and again under load, and
-# a checkpoint copies each only once: four times SQLite's default copies less, and 16 MiB are read again in a moment at start.
+# Pages of 4 KiB in the log before they are copied into the database. Under load the same pages change again and again,
+# and a checkpoint copies each once: four times SQLite's default copies less; 16 MiB are read in a moment at start.
 CHECKPOINT_PAGES = 4000
 # Negative: KiB. 32 MiB hold the upper levels of every index for millions of rows.
 CACHE_KIB = -32 * 1024

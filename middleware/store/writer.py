@@ -12,6 +12,12 @@ and hands all answers to the reactor with a single call. Three ways to fail:
   once, never lost;
 - from then on every job is refused at once, until a commit of the writer's own works again (tried
   each `probe_s`).
+
+Where the jobs run. With SQLite they are short calls into a library, and on the writer's own thread they fight with the
+reactor for the interpreter: each of the reactor's many small reads and writes would wait for it again. So a node lets
+the reactor's thread run them while the writer's waits (`JobPlace.REACTOR`); beginning, committing and syncing, which
+wait for the disk and not for the interpreter, stay on the writer's thread. With a server across a network everything
+stays there (`JobPlace.THREAD`), because then a job waits for the network.
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -36,7 +43,7 @@ from middleware.store import meta
 from middleware.store.jobs import NOTHING, STEPS, Job, Topic, WaitingJobs, WriteQueue
 from middleware.store.trouble import is_store_trouble, not_writable
 
-__all__ = ["CARRY_S", "PROBE_S", "Topic", "WriteQueue", "Writer"]
+__all__ = ["CARRY_S", "PROBE_S", "JobPlace", "Topic", "WriteQueue", "Writer"]
 
 T = TypeVar("T")
 Callback = Callable[[], None]
@@ -46,6 +53,13 @@ CARRY_S = 0.05
 """How long carried jobs wait for another commit to ride in."""
 PROBE_S = 1.0
 """How often the writer tries a commit of its own while the store takes none."""
+
+
+class JobPlace(Enum):
+    """On which thread the jobs of a transaction run."""
+
+    REACTOR = "reactor"
+    THREAD = "thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +80,14 @@ class Writer:
         commit_delay_s: float = 0.0,
         carry_s: float = CARRY_S,
         probe_s: float = PROBE_S,
+        place: JobPlace = JobPlace.THREAD,
     ) -> None:
         """`commit_delay_s` makes each commit slower, for tests of slow disks."""
         self._engine = engine
         self._reactor = reactor
         self._commit_delay_s = commit_delay_s
         self._probe_s = probe_s
-        self._where_jobs_run = self._on_reactor if engine.dialect.name == "sqlite" else _here
+        self._let_run = _here if place is JobPlace.THREAD else self._on_reactor
         self._waiting = WaitingJobs(carry_s)
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
@@ -203,9 +218,9 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - no transaction, whatever the reason: the store's trouble
             self._close()
             return _Failed(error, is_trouble=True)
-        error = self._where_jobs_run(lambda: _run_all(batch, connection))
-        if error is not None:
-            return self._roll_back(error)
+        broken = self._let_run(lambda: _run_all(batch, connection))
+        if broken is not None:
+            return self._roll_back(broken)
         for before, _ in steps:
             failpoints.hit(before)
         try:
