@@ -45,7 +45,7 @@ from middleware.store.engine import (
 )
 from middleware.store.outbox import counts, oldest_waiting
 from middleware.store.reader import Reader
-from middleware.store.writer import JobPlace, WriteQueue, Writer
+from middleware.store.writer import JobPlace, WriteQueue, Writer, WriterTiming
 from middleware.transport.reactor import require_monotonic_time
 
 
@@ -125,7 +125,7 @@ class Node:
         self._writer = Writer(
             engine,
             self._parts.reactor,
-            commit_delay_s=self._parts.commit_delay_s,
+            WriterTiming(commit_delay_s=self._parts.commit_delay_s),
             place=JobPlace.THREAD if node.database else JobPlace.REACTOR,
         )
         self._writer.on_writable_changed(self._writable_changed)

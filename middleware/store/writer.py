@@ -43,7 +43,7 @@ from middleware.store import meta
 from middleware.store.jobs import NOTHING, STEPS, Job, Topic, WaitingJobs, WriteQueue
 from middleware.store.trouble import is_store_trouble, not_writable
 
-__all__ = ["CARRY_S", "PROBE_S", "JobPlace", "Topic", "WriteQueue", "Writer"]
+__all__ = ["CARRY_S", "PROBE_S", "JobPlace", "Topic", "WriteQueue", "Writer", "WriterTiming"]
 
 T = TypeVar("T")
 Callback = Callable[[], None]
@@ -63,6 +63,19 @@ class JobPlace(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class WriterTiming:
+    """How long carried jobs wait for company, how often a store that takes nothing is tried again, and (for tests of slow
+    disks) how much longer each commit takes; all in seconds."""
+
+    carry_s: float = CARRY_S
+    probe_s: float = PROBE_S
+    commit_delay_s: float = 0.0
+
+
+USUAL_TIMING = WriterTiming()
+
+
+@dataclass(frozen=True, slots=True)
 class _Failed:
     """Why a transaction came to nothing, and whether the store (rather than a job) is to blame."""
 
@@ -77,18 +90,15 @@ class Writer:
         self,
         engine: Engine,
         reactor: IReactorFromThreads,
-        commit_delay_s: float = 0.0,
-        carry_s: float = CARRY_S,
-        probe_s: float = PROBE_S,
+        timing: WriterTiming = USUAL_TIMING,
         place: JobPlace = JobPlace.THREAD,
     ) -> None:
-        """`commit_delay_s` makes each commit slower, for tests of slow disks."""
+        """Stores; `start` acts."""
         self._engine = engine
         self._reactor = reactor
-        self._commit_delay_s = commit_delay_s
-        self._probe_s = probe_s
+        self._timing = timing
         self._let_run = _here if place is JobPlace.THREAD else self._on_reactor
-        self._waiting = WaitingJobs(carry_s)
+        self._waiting = WaitingJobs(timing.carry_s)
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
         self._trouble: StoreNotWritable | None = None
@@ -165,7 +175,7 @@ class Writer:
     def _run(self) -> None:
         while True:
             if self._trouble is not None:
-                if self._waiting.wait_for_close(self._probe_s):
+                if self._waiting.wait_for_close(self._timing.probe_s):
                     break
                 self._probe()
                 continue
@@ -224,8 +234,8 @@ class Writer:
         for before, _ in steps:
             failpoints.hit(before)
         try:
-            if self._commit_delay_s:
-                time.sleep(self._commit_delay_s)
+            if self._timing.commit_delay_s:
+                time.sleep(self._timing.commit_delay_s)
             transaction.commit()
         except Exception as error:  # noqa: BLE001 - whatever broke the commit, nothing may be acknowledged
             self._close()

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from middleware.errors import StoreError
 from middleware.store import journal, meta
 from middleware.store.engine import open_readonly
-from middleware.store.writer import Topic, WriteQueue, Writer
+from middleware.store.writer import Topic, WriteQueue, Writer, WriterTiming
 from tests.kit.store import PumpedReactor
 from tests.kit.store_rows import entry
 
@@ -26,7 +26,7 @@ def reactor() -> PumpedReactor:
 @pytest.fixture
 def writer(engine: Engine, reactor: PumpedReactor) -> Iterator[Writer]:
     """A running writer that waits a minute before it commits for carried jobs alone."""
-    writer = Writer(engine, reactor, carry_s=60.0)
+    writer = Writer(engine, reactor, WriterTiming(carry_s=60.0))
     writer.start()
     yield writer
     reactor.result_of(writer.stop())
@@ -163,7 +163,7 @@ def test_a_carried_job_is_committed_by_itself_when_nothing_else_comes(
     engine: Engine, reactor: PumpedReactor
 ) -> None:
     """A quiet laboratory's last delivery is marked soon all the same."""
-    writer = Writer(engine, reactor, carry_s=0.001)
+    writer = Writer(engine, reactor, WriterTiming(carry_s=0.001))
     writer.start()
     reactor.result_of(writer.submit(lambda conn: None, WriteQueue.CARRIED))
     reactor.result_of(writer.stop())
@@ -192,7 +192,7 @@ def test_stopping_commits_what_waits_and_refuses_what_comes_later(
     engine: Engine, reactor: PumpedReactor
 ) -> None:
     """A clean stop loses nothing that was handed over."""
-    writer = Writer(engine, reactor, carry_s=60.0)
+    writer = Writer(engine, reactor, WriterTiming(carry_s=60.0))
     writer.start()
     waiting = writer.submit(lambda conn: meta.put(conn, "last", "kept"), WriteQueue.CARRIED)
     reactor.result_of(writer.stop())

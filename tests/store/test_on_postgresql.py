@@ -18,7 +18,7 @@ from middleware.store.engine import check_schema, open_engine, open_readonly, up
 from middleware.store.reader import Reader
 from middleware.store.schema import METADATA, JournalState
 from middleware.store.verify import verify
-from middleware.store.writer import Writer
+from middleware.store.writer import Writer, WriterTiming
 from tests.kit.store import PumpedReactor
 from tests.kit.store_rows import entry, one_random_step, queue_messages, result_row
 
@@ -131,7 +131,7 @@ def test_the_writer_groups_and_blames_only_the_guilty(engine: Engine, url: str) 
 def test_a_lost_server_connection_refuses_and_mends_itself(engine: Engine) -> None:
     """A restart of the database costs refusals, never an acknowledgement without a commit."""
     reactor = PumpedReactor()
-    writer = Writer(engine, reactor, probe_s=0.01)
+    writer = Writer(engine, reactor, WriterTiming(probe_s=0.01))
     writer.start()
     job = writer.submit(lambda conn: conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
     process = reactor.result_of(job)

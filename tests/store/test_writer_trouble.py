@@ -14,7 +14,7 @@ from middleware.errors import StoreNotWritable
 from middleware.store import journal, meta
 from middleware.store.engine import open_engine
 from middleware.store.trouble import is_store_trouble, not_writable
-from middleware.store.writer import Writer
+from middleware.store.writer import Writer, WriterTiming
 from tests.kit.store import PumpedReactor
 from tests.kit.store_rows import entry
 
@@ -26,7 +26,7 @@ def reactor() -> PumpedReactor:
 
 @pytest.fixture
 def writer(engine: Engine, reactor: PumpedReactor) -> Iterator[Writer]:
-    writer = Writer(engine, reactor, probe_s=0.005)
+    writer = Writer(engine, reactor, WriterTiming(probe_s=0.005))
     yield writer
     reactor.result_of(writer.stop())
 
@@ -106,7 +106,7 @@ def test_a_full_disk_refuses_and_takes_again_when_there_is_room(
 
     with engine.connect() as conn:
         limit[0] = conn.exec_driver_sql("PRAGMA page_count").scalar() + 4
-    writer = Writer(engine, reactor, probe_s=0.005)
+    writer = Writer(engine, reactor, WriterTiming(probe_s=0.005))
     writer.start()
     kept = 0
     with pytest.raises(StoreNotWritable, match="full"):
@@ -127,7 +127,7 @@ def test_a_store_that_is_gone_at_start_is_told_and_can_come_back(
     engine = open_engine(url)
     away = data_dir.with_name(data_dir.name + "-away")
     data_dir.rename(away)
-    writer = Writer(engine, reactor, probe_s=0.005)
+    writer = Writer(engine, reactor, WriterTiming(probe_s=0.005))
     writer.start()
     with pytest.raises(StoreNotWritable):
         reactor.result_of(writer.submit(append))
