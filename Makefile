@@ -67,7 +67,7 @@ lock:
 	$(PYTHON) -m venv $(LOCK_VENV)
 	$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK) -o requirements.lock
-	$(LOCK) --extra test --extra lint -o requirements-dev.lock
+	$(LOCK) --extra test --extra lint --extra bench -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -64,8 +64,8 @@ class JobPlace(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WriterTiming:
-    """How long carried jobs wait for company, how often a store that takes nothing is tried again, and (for tests of slow
-    disks) how much longer each commit takes; all in seconds."""
+    """How long carried jobs wait for company, how often a store that takes nothing is tried again, and (for tests of
+    slow disks) how much longer each commit takes; all in seconds."""
 
     carry_s: float = CARRY_S
     probe_s: float = PROBE_S
