@@ -29,6 +29,7 @@ app = typer.Typer(
     help="Emulated analyzers and LIS for a test bench. All people and values are invented.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -145,15 +146,24 @@ class _Run:
         self._is_ending = False
 
     def until_ended(self, start: Callable[[], None]) -> None:
-        """Start, and run; what cannot start is told as a mistake of usage."""
-        try:
-            start()
-        except MiddlewareError as error:
-            raise typer.BadParameter(_sentence(error)) from error
+        """Run, and start; what cannot start is told as a mistake of usage."""
+        failures: list[MiddlewareError] = []
+
+        def begin() -> None:
+            try:
+                start()
+            except MiddlewareError as error:
+                failures.append(error)
+                self.end()
+
         self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
+        # In the first turn of the loop: from the first word that is said, a signal ends it in good order.
+        self._reactor.callLater(0, begin)
         if self._seconds > 0:
             self._reactor.callLater(self._seconds, self.end)
         self._reactor.run()
+        for failure in failures:
+            raise typer.BadParameter(_sentence(failure)) from failure
 
     def end(self) -> None:
         """End the run; harmless when it is ending already."""

@@ -30,6 +30,9 @@ LONGEST_LATE_S = 600.0
 COME_BACK_EVERY_S = 1.0
 
 
+_ANSWERS = {"": "did not answer", "AA": "accepted", "AE": "refused (AE)", "AR": "refused (AR)"}
+
+
 class Conduct(StrEnum):
     """How the LIS treats messages."""
 
@@ -194,7 +197,12 @@ class EmulatedLis(ServerFactory):
         seen = read_arrival(text)
         now = self._clock.utc_now().isoformat(timespec="milliseconds")
         self._book.write({**seen, "answer": answer, "at": now})
-        return len(seen["values"])
+        values = len(seen["values"])
+        self.say(
+            f"{_ANSWERS.get(answer, answer)} {seen['control_id']}: specimen {seen['sample_id']}, "
+            f"{values} result{'s' if values != 1 else ''}"
+        )
+        return values
 
     def _acknowledge(self, text: bytes, code: AckCode) -> bytes:
         try:

@@ -17,6 +17,7 @@ from middleware import __version__
 from middleware.clock import Clock
 from middleware.delivery.connector import Connector
 from middleware.delivery.lane import Lane, LaneParts
+from middleware.delivery.lanes import lanes_in_force, lanes_to_serve
 from middleware.line.intake import Confirmations
 from middleware.line.line import Line, LineServices
 from middleware.line.supervisor import Supervisor
@@ -151,7 +152,14 @@ class Node:
                     body=setup.source_text,
                 ),
             )
-        return replace(setup, generation=generation)
+            connectors = {
+                one.id: replace(one, lanes=lanes_in_force(conn, one.id, one.lanes))
+                for one in setup.connectors.values()
+            }
+            self._lanes_to_serve = {
+                one.id: lanes_to_serve(conn, one.id, one.lanes) for one in connectors.values()
+            }
+        return replace(setup, generation=generation, connectors=connectors)
 
     def _writable_changed(self, is_writable: bool, reason: str) -> None:
         if is_writable:
@@ -209,7 +217,7 @@ class Node:
                     health=self.health,
                 ),
             )
-            for number in range(one.lanes)
+            for number in range(self._lanes_to_serve[one.id])
         ]
         self._ends.append(partial(_stop_lanes, lanes, connector))
         _begin(connector.open())

@@ -80,6 +80,7 @@ def backup_store(
 ) -> None:
     """Write a checked copy of the store to a new file. May run beside the node."""
     site = open_site(config)
+    site.read(meta.identity)  # says what to do where there is no store
     with show.progress() as tell:
         report = backup(site.url, target, tell)
     item = {"path": str(target), "size_bytes": report.size_bytes, **report.checked.facts}

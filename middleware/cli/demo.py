@@ -1,7 +1,13 @@
-"""`labwire demo`: emulated analyzers, a node and an emulated LIS as processes of their own; and a verdict."""
+"""`labwire demo`: emulated analyzers, a node and an emulated LIS as processes of their own; and a verdict.
+
+Ctrl-C, SIGTERM and a closed terminal only ask for the end; the demo looks for that between its steps, so that no
+moment of it leaves a process behind.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import signal
@@ -66,7 +72,7 @@ class Demo:
             try:
                 child.wait(END_LIMIT_S)
             except subprocess.TimeoutExpired:
-                print(f"demo: {name} does not end, so it is killed")
+                _say(f"{name} does not end, so it is killed")
                 child.kill()
                 child.wait()
         self.children = [one for one in self.children if one not in ending]
@@ -76,25 +82,59 @@ class Demo:
         return next((name for name, child in self.children if child.poll() is not None), "")
 
 
+@dataclass
+class Ending:
+    """I am responsible for the signals that end a demo: the first asks for it, the others are answered in words."""
+
+    is_asked: bool = False
+    is_under_way: bool = False
+
+    def listen(self) -> None:
+        """Take the signals from now on."""
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, self._asked)
+
+    def _asked(self, _number: int, _frame: object) -> None:
+        if self.is_asked or self.is_under_way:
+            _say("is stopping already; it waits for what is under way")
+        self.is_asked = True
+
+
 def demo(seconds: float | None) -> int:
     """Run until Ctrl-C, or for `seconds`; 0 when every emulated result reached the LIS exactly once, else 1."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ending = Ending()
+    ending.listen()
     running = Demo(Path(tempfile.mkdtemp(prefix="labwire-demo-")))
-    status = 1
+    is_good = False
     try:
-        tables = _write_settings(running)
-        lines = _start(running, tables)
-        _run(running, seconds)
-        status = _finish(running, lines)
-    except KeyboardInterrupt:
-        print("\ndemo: interrupted while starting")
+        is_good = _play(running, ending, seconds)
     finally:
         running.end()
-        if status == 0:
+        if is_good:
             shutil.rmtree(running.folder, ignore_errors=True)
         else:
-            print(f"demo: what it left is in {running.folder}")
-    return status
+            _say(f"what it left is in {running.folder}")
+    return 0 if is_good else 1
+
+
+def _play(running: Demo, ending: Ending, seconds: float | None) -> bool:
+    tables = _write_settings(running)
+    lines = _start(running, tables, ending)
+    if not lines:
+        _say("stopped while starting")
+        return False
+    failed = _run(running, ending, seconds)
+    ending.is_under_way = True
+    _say("stopping: first the analyzers, then the node and the LIS")
+    is_good = _finish(running, lines)
+    if failed:
+        _say(f"NOT GOOD: {failed} ended by itself")
+    return is_good and not failed
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads any more; the processes must still be ended
+        print(f"demo: {text}", flush=True)
 
 
 def _write_settings(running: Demo) -> dict[str, Any]:
@@ -119,20 +159,27 @@ def _free(found: re.Match[str]) -> str:
         except OSError:
             with socket.create_server(("127.0.0.1", 0)) as other:
                 free = other.getsockname()[1]
-            print(f"demo: port {port} is taken, using {free} instead")
+            _say(f"port {port} is taken, using {free} instead")
             return f"{before}{free}"
     return found.group(0)
 
 
-def _start(running: Demo, tables: dict[str, Any]) -> list[str]:
-    """LIS first, then the node, then the analyzers; answers the lines' ids."""
+def _start(running: Demo, tables: dict[str, Any], ending: Ending) -> list[str]:
+    """LIS first, then the node, then the analyzers; answers the lines' ids, none when the end was asked for."""
     lis = tables["connector"][0]
     address = f"{lis['host']}:{lis['port']}"
     running.spawn(
         "LIS", "emulators", "lis", "--listen", address, "--arrivals", str(running.arrivals)
     )
     running.spawn("node", "middleware.cli", "run", "-c", str(running.settings))
-    _wait_for_node(running)
+    if not _node_answers(running, ending):
+        return []
+    command = os.path.relpath(Path(sys.executable).parent / "labwire")
+    _say(f"{len(tables['line'])} emulated analyzers (ASTM over TCP) -> Labwire -> LIS on {address}")
+    _say("quality control and host queries stay in Labwire; everything else goes on to the LIS")
+    _say("analyzers over serial and IHE LAW, and the console, are not in this version yet")
+    _say(f"metrics  http://{tables['monitor']['listen']}/metrics")
+    _say(f"look inside, while it runs:  {command} messages list -c {running.settings}")
     for line in tables["line"]:
         transport = line["transport"]
         running.spawn(
@@ -141,23 +188,21 @@ def _start(running: Demo, tables: dict[str, Any]) -> list[str]:
             "--scenario", SCENARIOS[line["id"]],
             "--obligations", str(running.obligations(line["id"])),
         )  # fmt: skip
-    print(
-        f"demo: {len(tables['line'])} emulated analyzers (ASTM over TCP) -> Labwire -> emulated LIS on {address}\n"
-        "demo: analyzers over serial and IHE LAW, and the console, are not in this version yet\n"
-        f"demo: metrics http://{tables['monitor']['listen']}/metrics\n"
-        f"demo: look inside with  labwire status -c {running.settings}"
-    )
     return [str(line["id"]) for line in tables["line"]]
 
 
-def _wait_for_node(running: Demo) -> None:
+def _node_answers(running: Demo, ending: Ending) -> bool:
+    """Wait until it does; False when the end was asked for meanwhile."""
     until = time.monotonic() + START_LIMIT_S
     while not _status(running):
+        if ending.is_asked:
+            return False
         if running.ended_early() or time.monotonic() > until:
             raise MiddlewareError(
                 "the demo's node did not start", what_to_do="Read its lines above."
             )
         time.sleep(0.1)
+    return True
 
 
 def _status(running: Demo) -> dict[str, Any]:
@@ -168,20 +213,17 @@ def _status(running: Demo) -> dict[str, Any]:
         return {}
 
 
-def _run(running: Demo, seconds: float | None) -> None:
-    """Tell how it goes until the time is up or Ctrl-C."""
+def _run(running: Demo, ending: Ending, seconds: float | None) -> str:
+    """Tell how it goes until the time is up or the end is asked for; answers who ended by itself, or ""."""
     started = told = time.monotonic()
-    try:
-        while seconds is None or time.monotonic() - started < seconds:
-            if name := running.ended_early():
-                print(f"demo: {name} ended by itself")
-                return
-            time.sleep(0.1)
-            if time.monotonic() - told >= TELL_EVERY_S:
-                told = time.monotonic()
-                print(f"demo: {_sentence(_status(running))}")
-    except KeyboardInterrupt:
-        print("\ndemo: stopping")
+    while not ending.is_asked and (seconds is None or time.monotonic() - started < seconds):
+        if name := running.ended_early():
+            return name
+        time.sleep(0.1)
+        if time.monotonic() - told >= TELL_EVERY_S:
+            told = time.monotonic()
+            _say(_sentence(_status(running)))
+    return ""
 
 
 def _sentence(status: dict[str, Any]) -> str:
@@ -196,26 +238,29 @@ def _sentence(status: dict[str, Any]) -> str:
     )
 
 
-def _finish(running: Demo, lines: Sequence[str]) -> int:
+def _finish(running: Demo, lines: Sequence[str]) -> bool:
     """Let what is under way arrive, stop everything, and ask the oracle."""
     running.end([f"analyzer {line}" for line in lines])
     _wait_until(lambda: _is_drained(_status(running)))
-    print(f"demo: {_sentence(_status(running))}")
+    status = _status(running)
+    _say(_sentence(status))
     running.end()
     obligations = [
         part for line in lines for part in ("--obligations", str(running.obligations(line)))
     ]
-    command = [
-        sys.executable,
-        "-m",
-        "emulators",
-        "verdict",
-        *obligations,
-        "--arrivals",
-        str(running.arrivals),
-    ]
-    verdict = subprocess.run(command, check=False)
-    return 0 if verdict.returncode == 0 else 1
+    command = [sys.executable, "-m", "emulators", "verdict", *obligations]
+    verdict = subprocess.run(
+        [*command, "--arrivals", str(running.arrivals)], check=False, start_new_session=True
+    )
+    has_flowed = bool(status) and status["connectors"][0]["messages"].get("accepted", 0) > 0
+    is_good = verdict.returncode == 0 and has_flowed
+    if is_good:
+        _say("GOOD: every emulated result reached the LIS exactly once")
+    elif not has_flowed:
+        _say("NOT GOOD: it ended before anything reached the LIS")
+    else:
+        _say("NOT GOOD: the verdict above names what is missing, changed or twice at the LIS")
+    return is_good
 
 
 def _is_drained(status: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from middleware.cli import show
 from middleware.cli.options import DEFAULT_SETTINGS, ConfigOption, JsonOption
 from middleware.cli.site import open_site
-from middleware.cli.status import line_row, status_of
+from middleware.cli.status import START_IT, line_row, status_of
 
 _COLUMNS = (
     ("line", "line"),
@@ -16,25 +16,29 @@ _COLUMNS = (
     ("at", "address"),
     ("peer", "peer"),
     ("messages", "messages"),
-    ("last", "last"),
+    ("last message", "last"),
     ("frames", "frames"),
     ("connections", "connections"),
     ("bytes in", "bytes_in"),
     ("bytes out", "bytes_out"),
-    ("trouble", "last_error"),
+    ("last trouble", "trouble"),
 )
 
 
 def lines(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption = False) -> None:
     """List the lines."""
     site = open_site(config)
-    found = status_of(site)["lines"]
+    snapshot = status_of(site)
+    found = snapshot["lines"]
     if as_json:
-        show.document("lines", [show.for_json(one) for one in found])
+        items = [show.with_iso_times(one) for one in found]
+        show.document("lines", items, is_running=snapshot["is_running"])
     elif found:
         show.table(_COLUMNS, [_row(line_row(one, site)) for one in found])
     else:
         show.say("The settings name no line.")
+    if not snapshot["is_running"] and not as_json:
+        show.tell_warning(f"No node runs. {START_IT}")
 
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:

@@ -10,15 +10,16 @@ from datetime import tzinfo
 from typing import Any
 
 from middleware.cli import show
+from middleware.cli.message_life import Step, life_of
 from middleware.errors import StoreError, WireError
-from middleware.store import journal, outbox, results
+from middleware.store import audit, journal, outbox, results
 from middleware.store.connection import Connection
 from middleware.store.results import ResultFilter
-from middleware.store.schema import JournalState
 from middleware.wire.control import readable
 from middleware.wire.lis2 import Record, parse_message
 
 MOST_RESULTS = 10_000
+MOST_DECISIONS = 2_000  # of the audit trail, the newest
 
 _RESULT_COLUMNS = (
     ("id", "id"),
@@ -50,6 +51,11 @@ class MessageView:
     entry: Mapping[str, Any]
     results: Sequence[Mapping[str, Any]]
     outbox: Sequence[Mapping[str, Any]]
+    decisions: Sequence[Mapping[str, Any]]
+
+    def life(self) -> list[Step]:
+        """What happened to it, in order of time."""
+        return life_of(self.entry, self.results, self.outbox, self.decisions)
 
     def as_item(self, encoding: str) -> dict[str, Any]:
         """For JSON; `records` only where the text has any."""
@@ -68,6 +74,9 @@ class MessageView:
             ],
             "results": [show.for_json(row) for row in self.results],
             "outbox": [show.for_json(row) for row in self.outbox],
+            "life": [
+                show.for_json({"happened_at": one.at, "what": one.what}) for one in self.life()
+            ],
         }
 
 
@@ -80,7 +89,8 @@ def read_message(conn: Connection, number: int) -> MessageView:
         )
     rows = results.listing(conn, ResultFilter(journal_id=number, limit=MOST_RESULTS))
     rows.sort(key=lambda row: int(row["id"]))
-    return MessageView(entry, rows, outbox.for_journal(conn, number))
+    decided = audit.listing(conn, MOST_DECISIONS)
+    return MessageView(entry, rows, outbox.for_journal(conn, number), decided)
 
 
 def records_of(text: bytes, encoding: str) -> list[Record]:
@@ -110,6 +120,9 @@ def say_message(view: MessageView, encoding: str, zone: tzinfo, *, with_wire: bo
         for row in view.outbox:
             if row["reply"]:
                 show.say(f"   {row['number']} was answered: {readable(row['reply'])}")
+    show.say("\nIts life", "bold")
+    for step in view.life():
+        show.say(f"{show.moment(step.at, zone) if step.at else 'still to come':19}  {step.what}")
 
 
 def wire_lines(wire: bytes) -> str:
@@ -122,12 +135,8 @@ def _say_head(view: MessageView, zone: tzinfo) -> None:
     show.say(f"Message {entry['id']} of line {entry['line']}", "bold")
     facts = [
         f"received      {show.moment(entry['received_at'], zone)}, driver {entry['driver']}",
-        f"acknowledged  {_acknowledged(entry)}",
         f"state         {entry['state']}, kind {entry['kind']}, {entry['result_count'] or 0} results",
     ]
-    if entry["processed_at"] is not None:
-        at = show.moment(entry["processed_at"], zone)
-        facts.append(f"processed     {at}, under setup {entry['setup_generation']}")
     if entry["replays"]:
         facts.append(f"replayed      {entry['replays']} time(s)")
     if entry["analyzer"]:
@@ -137,13 +146,6 @@ def _say_head(view: MessageView, zone: tzinfo) -> None:
     for fact in facts:
         show.say(fact)
     _say_trouble(entry)
-
-
-def _acknowledged(entry: Mapping[str, Any]) -> str:
-    if entry["state"] == JournalState.INCOMPLETE:
-        return "frame by frame; the message ended before its last record"
-    confirmed = "known to have arrived" if entry["ack_confirmed"] else "not known to have arrived"
-    return f"after the commit; our acknowledgement is {confirmed}"
 
 
 def _say_trouble(entry: Mapping[str, Any]) -> None:
@@ -173,9 +175,14 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _say_findings(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each finding once, with the results that it is about."""
+    about: dict[str, list[str]] = {}
     for row in rows:
         for finding in json.loads(row["findings"] or "[]"):
-            show.say(f"   {row['id']} {row['test_code']}: {finding['text']}", "yellow")
+            about.setdefault(finding["text"], []).append(f"{row['id']} {row['test_code']}")
+    for text, named in about.items():
+        said = ", ".join(named) if len(named) < len(rows) or len(named) == 1 else "all"
+        show.say(f"   {said}: {text}", "yellow")
 
 
 def _outbox_row(row: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:

@@ -1,31 +1,23 @@
-"""The options that several commands share, with their help; and the exit statuses of all."""
+"""The options that several commands share, with their help."""
 
 from __future__ import annotations
 
-import getpass
-import os
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-DEFAULT_SETTINGS = Path("labwire.toml")
+from middleware.cli.conventions import DEFAULT_SETTINGS as DEFAULT_SETTINGS
+from middleware.cli.conventions import SETTINGS_VARIABLE
+from middleware.cli.conventions import Status as Status
+from middleware.cli.conventions import author_or_login as author_or_login
+
 MOST_ROWS = 10_000
-
-
-class Status(IntEnum):
-    """Exit statuses of every command (DESIGN 8.2)."""
-
-    GOOD = 0
-    WRONG = 1  # something is wrong with the laboratory's data or setup
-    USAGE = 2  # the command was given wrongly
-
 
 ConfigOption = Annotated[
     Path,
     typer.Option(
-        "-c", "--config", metavar="FILE", envvar="LABWIRE_CONFIG", help="The settings file."
+        "-c", "--config", metavar="FILE", envvar=SETTINGS_VARIABLE, help="The settings file."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -38,13 +30,3 @@ LineOption = Annotated[str | None, typer.Option("--line", help="Of this line onl
 LimitOption = Annotated[
     int, typer.Option("--limit", min=1, max=MOST_ROWS, help="At most so many, the newest first.")
 ]
-
-
-def author_or_login(author: str | None) -> str:
-    """The name for the audit trail."""
-    if author:
-        return author
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without an entry in the password database
-        return f"uid {os.getuid()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from middleware import failpoints
+from middleware.cli.conventions import author_or_login
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
+from middleware.monitor.lock import NodeLock
 from middleware.node import Node, NodeParts
 from middleware.observe import log
 from middleware.settings.build import build_setup
 from middleware.settings.installed import installed_for
 from middleware.settings.load import load
-from middleware.setup import Setup
+from middleware.setup import NodeSettings, Setup
+from middleware.store.engine import database_url, open_engine, upgrade
 from middleware.transport.reactor import use_monotonic_time
 
 # The writer's thread computes beside the reactor: shorter turns keep a round trip below a millisecond (DESIGN 6.4).
@@ -34,12 +38,59 @@ def setup_of(settings: Path) -> Setup:
     return build_setup(load(settings), installed.catalogue, installed.connectors, 0)
 
 
-def run(settings: Path, author: str) -> int:
+def run(settings: Path) -> int:
     """Run until stopped; the exit status."""
     log.configure()
     failpoints.arm(os.environ.get(failpoints.VARIABLE))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    return _turn(setup_of(settings), author)
+    setup = setup_of(settings)
+    _migrate_apart(setup.node)
+    return _turn(setup, author_or_login(None))
+
+
+def _migrate_apart(node: NodeSettings) -> None:
+    """Bring the schema up to date in a process that ends: what a migration loads would stay in the node for good.
+
+    The node looks at the schema itself afterwards, so trouble is its to tell. No thread runs yet: a fork is sound.
+    """
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        node.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with NodeLock(node.data_dir):
+            upgrade(open_engine(database_url(node.data_dir, node.database)))
+    finally:
+        os._exit(0)  # without the parent's exit handlers, and without a word
+
+
+class _Ending:
+    """I am responsible for the reactor being stopped once, however often a signal asks for it."""
+
+    def __init__(self, turning: Any) -> None:
+        self._turning = turning
+        self._is_asked = False
+
+    def listen(self) -> None:
+        """Take SIGINT and SIGTERM from now on; what was ignored from outside (`nohup`, `&`) stays so."""
+        for one in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(one) is not signal.SIG_IGN:
+                signal.signal(one, self._asked)
+
+    def is_over(self) -> None:
+        """The node has stopped in good order: a late signal must not change the exit status."""
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_IGN)
+
+    def ask(self) -> None:
+        """Stop the reactor; harmless when that was asked for already."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._turning.callFromThread(self._turning.stop)
+
+    def _asked(self, _number: int, _frame: object) -> None:
+        self.ask()
 
 
 def _turn(setup: Setup, author: str) -> int:
@@ -56,11 +107,11 @@ def _turn(setup: Setup, author: str) -> int:
     )
     node = Node(setup, parts)
     failures: list[Failure] = []
+    ending = _Ending(turning)
 
     def failed(failure: Failure) -> None:
         failures.append(failure)
-        if turning.running:
-            turning.stop()
+        ending.ask()
 
     def start() -> None:
         Deferred.fromCoroutine(node.start()).addErrback(failed)
@@ -70,7 +121,9 @@ def _turn(setup: Setup, author: str) -> int:
 
     turning.callWhenRunning(start)
     turning.addSystemEventTrigger("before", "shutdown", stop)
-    turning.run()
+    ending.listen()
+    turning.run(installSignalHandlers=False)
+    ending.is_over()
     for failure in failures:
         if isinstance(failure.value, MiddlewareError):
             raise failure.value

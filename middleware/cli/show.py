@@ -23,6 +23,10 @@ from middleware.errors import MiddlewareError
 DOCUMENT_VERSION = 1
 _WIDTH_OF_A_PIPE = 240  # a program or a file reads it: nothing is cut off
 
+_NOTHING = "-"
+_NARROWEST_FOLD = 12
+_GAP = 2
+
 Row = Mapping[str, Any]
 Columns = Sequence[tuple[str, str]]
 """Heading and key of each column."""
@@ -55,29 +59,74 @@ def for_json(row: Row) -> dict[str, Any]:
     return {key: _for_json(key, value) for key, value in row.items()}
 
 
+def with_iso_times(row: Row) -> dict[str, Any]:
+    """A part of the node's own status, which is made for JSON but for its times."""
+    return {key: _iso(key, value) for key, value in row.items()}
+
+
+def _iso(key: str, value: Any) -> Any:
+    if (key.endswith("_at") or key == "since") and isinstance(value, float | int):
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
+    return value
+
+
 def _for_json(key: str, value: Any) -> Any:
     if key in _LIST_COLUMNS:
         return [one for one in (value or "").split(",") if one]
     if key in _JSON_COLUMNS and isinstance(value, str):
         return json.loads(value)
-    if key.endswith("_at") and isinstance(value, float | int):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
     if isinstance(value, bytes):
         # Latin-1 keeps every byte, so that a program can have the bytes back.
         return value.decode("latin-1") if key in _TEXT_COLUMNS else value.hex()
-    return value
+    return _iso(key, value)
 
 
 def table(columns: Columns, rows: Sequence[Row], title: str = "") -> None:
-    """Print a table; no rows are said in words by the caller."""
+    """Print a table; no rows are said in words by the caller.
+
+    On a narrow terminal columns without any value are left out, then the widest one is folded, and when that does not
+    help each row becomes a list of its own: nothing is ever cut off or broken in the middle of a word.
+    """
+    console = _console()
+    cells = [[visible(_cell(row.get(key))) for _, key in columns] for row in rows]
+    kept = list(range(len(columns)))
+    if _least_width(columns, cells, kept) > console.width:
+        kept = [n for n in kept if any(row[n] != _NOTHING for row in cells)]
+    if _least_width(columns, cells, kept) > console.width:
+        _say_as_lists(columns, cells, title)
+        return
+    widest = max(kept, key=lambda n: _width(columns, cells, n), default=0)
     made = Table(
         box=None, pad_edge=False, header_style="bold", title=title or None, title_justify="left"
     )
-    for heading, _ in columns:
-        made.add_column(heading, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(visible(_cell(row.get(key)))) for _, key in columns))
-    _console().print(made)
+    for n in kept:
+        made.add_column(columns[n][0], overflow="fold", no_wrap=n != widest)
+    for row in cells:
+        made.add_row(*(Text(row[n]) for n in kept))
+    with console.capture() as drawn:
+        console.print(made)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
+
+
+def _width(columns: Columns, cells: Sequence[Sequence[str]], number: int) -> int:
+    return max([len(columns[number][0]), *(len(row[number]) for row in cells)])
+
+
+def _least_width(columns: Columns, cells: Sequence[Sequence[str]], kept: Sequence[int]) -> int:
+    """What a table needs when its widest column is folded as far as it stays readable."""
+    widths = sorted(_width(columns, cells, n) for n in kept) or [0]
+    return sum(widths[:-1]) + min(widths[-1], _NARROWEST_FOLD) + _GAP * (len(widths) - 1)
+
+
+def _say_as_lists(columns: Columns, cells: Sequence[Sequence[str]], title: str) -> None:
+    indent = max(len(heading) for heading, _ in columns) + _GAP
+    if title:
+        say(title, "bold")
+    for row in cells:
+        first, *others = ((columns[n][0], one) for n, one in enumerate(row) if one != _NOTHING)
+        say(f"{first[0]:{indent}}{first[1]}", "bold")
+        for heading, one in others:
+            say(f"{heading:{indent}}{one}")
 
 
 def say(text: str, style: str = "") -> None:
@@ -109,11 +158,11 @@ def visible(text: str) -> str:
 
 def _cell(value: Any) -> str:
     if value is None or value == "":
-        return "-"
+        return _NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(str(one) for one in value) or "-"
+        return ", ".join(str(one) for one in value) or _NOTHING
     return str(value)
 
 

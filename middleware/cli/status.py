@@ -14,6 +14,11 @@ from middleware.monitor.control_client import NoNodeRuns
 from middleware.monitor.status import plain
 from middleware.store import journal, outbox, results
 from middleware.store.connection import Connection
+from middleware.store.schema import OutboxState
+
+LOOPBACK = "127.0.0.1"  # where a line listens that names no host
+# What Twisted says of a connection that the other side ended in good order: no trouble.
+_GOOD_ENDS = ("Connection was closed cleanly.",)
 
 _LINES = (
     ("line", "line"),
@@ -22,19 +27,23 @@ _LINES = (
     ("at", "address"),
     ("peer", "peer"),
     ("messages", "messages"),
-    ("last", "last"),
-    ("trouble", "last_error"),
+    ("last message", "last"),
+    ("last trouble", "trouble"),
 )
 _CONNECTORS = (
     ("connector", "connector"),
     ("state", "state"),
     ("peer", "peer"),
+    ("accepted", "accepted"),
     ("waiting", "waiting"),
     ("held", "held"),
     ("refused", "refused"),
     ("oldest waiting", "oldest"),
-    ("trouble", "last_error"),
+    ("last trouble", "trouble"),
 )
+
+
+START_IT = "What to do: start it with `labwire run`; until then analyzers keep their results."
 
 
 def status(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption = False) -> None:
@@ -43,6 +52,8 @@ def status(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption = False)
     snapshot = status_of(site)
     snapshot["waiting_for_a_person"] = _waiting_for_people(site)
     if as_json:
+        for part in ("lines", "connectors", "warnings"):
+            snapshot[part] = [show.with_iso_times(one) for one in snapshot[part]]
         show.json_document(snapshot)
     else:
         _say(snapshot, site)
@@ -59,23 +70,44 @@ def status_of(site: Site) -> dict[str, Any]:
 
 
 def _without_node(site: Site) -> dict[str, Any]:
-    ids = {
-        name: [str(one["id"]) for one in _tables(site, name) if "id" in one]
-        for name in ("line", "connector")
-    }
     counts = _counts(site)
     return {
         "labwire": show.DOCUMENT_VERSION,
         "kind": "status",
         "is_running": False,
         "node": {"name": site.node.name, "environment": site.node.environment.value},
-        "lines": [{"line": one, "state": "stopped"} for one in ids["line"]],
+        "lines": [_stopped_line(one) for one in _tables(site, "line")],
         "connectors": [
-            {"connector": one, "state": "stopped", "messages": counts.get(one, {})}
-            for one in ids["connector"]
+            {
+                "connector": str(one.get("id", "?")),
+                "state": "stopped",
+                "peer": _address(one),
+                "messages": counts.get(str(one.get("id")), {}),
+            }
+            for one in _tables(site, "connector")
         ],
         "warnings": [],
     }
+
+
+_LOOK_AT = {
+    "held_results": "labwire results list --state held",
+    "unreadable_messages": "labwire messages list --state unreadable",
+    "incomplete_messages": "labwire messages list --state incomplete",
+    "not_answered_messages": "labwire messages list --state not_answered",
+}
+
+
+def _stopped_line(table: dict[str, Any]) -> dict[str, Any]:
+    """A line as the settings file names it, whatever else is wrong with them."""
+    transport = table.get("transport")
+    address = _address(transport) if isinstance(transport, dict) else ""
+    named = {"line": str(table.get("id", "?")), "driver": str(table.get("driver", ""))}
+    return {**named, "state": "stopped", "address": address}
+
+
+def _address(table: dict[str, Any]) -> str:
+    return f"{table.get('host', LOOPBACK)}:{table.get('port', '?')}"
 
 
 def _tables(site: Site, name: str) -> list[dict[str, Any]]:
@@ -109,6 +141,8 @@ def _say(snapshot: dict[str, Any], site: Site) -> None:
     state = "runs" if snapshot["is_running"] else "does not run"
     style = "green" if snapshot["is_running"] else "red"
     show.say(f"The node {node['name']} ({node['environment']}) {state}.", style)
+    if not snapshot["is_running"]:
+        show.say(START_IT)
     for warning in snapshot["warnings"]:
         subject = f" ({warning['subject']})" if warning["subject"] else ""
         show.say(f"\n{warning['title']}{subject} [{warning['code']}]", "red")
@@ -121,14 +155,26 @@ def _say(snapshot: dict[str, Any], site: Site) -> None:
     if waiting:
         said = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in waiting.items())
         show.say(f"\nWaiting for a person: {said}.", "yellow")
+        for key, command in _LOOK_AT.items():
+            if key in waiting:
+                show.say(f"  {command}")
 
 
 def line_row(line: dict[str, Any], site: Site) -> dict[str, Any]:
     """A line of the snapshot with its times in the node's zone."""
-    return {**line, "last": show.moment(line.get("last_message_at"), site.zone)}
+    return {
+        **line,
+        "last": show.moment(line.get("last_message_at"), site.zone),
+        "trouble": _trouble(line),
+    }
 
 
 def _connector_row(connector: dict[str, Any], site: Site) -> dict[str, Any]:
-    counts = connector.get("messages", {})
+    counts = {state.value: 0 for state in OutboxState} | connector.get("messages", {})
     oldest = show.moment(connector.get("oldest_waiting_at"), site.zone)
-    return {**connector, **counts, "oldest": oldest}
+    return {**connector, **counts, "oldest": oldest, "trouble": _trouble(connector)}
+
+
+def _trouble(one: dict[str, Any]) -> str:
+    said = str(one.get("last_error", ""))
+    return "" if said in _GOOD_ENDS else said

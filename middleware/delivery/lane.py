@@ -196,7 +196,9 @@ class Lane:
 
     async def _back_off(self, outcome: Outcome) -> None:
         self._failures += 1
-        words = ": ".join(filter(None, (outcome.code, outcome.text)))
+        # The LIS's own words stay with the message: they may name a patient, and a warning is logged.
+        said = f"its words stand in the first waiting message of {self.connector_id}"
+        words = ": ".join(filter(None, (outcome.code, said if outcome.reply else outcome.text)))
         self._warn(WarnableCode.LIS_UNREACHABLE, words)
         if self._is_ready_again and not self._streak.is_paused:
             return  # it came back while the answers were awaited

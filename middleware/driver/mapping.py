@@ -20,7 +20,8 @@ RoleFound = tuple[SampleRole, str]
 
 OTHERWISE = "*"  # the key of a role table that stands for any other text
 EXPLICIT_NULL = '""'  # an explicit null (LIS02-A2 5.4.6, HL7 2.5.1 2.5.3.5): there is nothing
-PATIENT: RoleFound = (SampleRole.PATIENT, "")
+_NO_CONTROL = SampleRole.PATIENT
+PATIENT: RoleFound = (_NO_CONTROL, "")
 
 
 def text_reader(rule: PathRule | None, locate: Locate[Record]) -> Callable[[Record], str]:
@@ -50,13 +51,16 @@ def role_reader(rules: Sequence[RoleRule], locate: Locate[Record]) -> Callable[[
 
     A role `patient` never ends the search: one mark saying "patient" beside one saying "control" is a control.
     """
-    tests = [_role_test(rule, locate) for rule in rules]
+    paths = list(dict.fromkeys(rule.path for rule in rules))
+    readers = [locate(path) for path in paths]
+    tests = [(paths.index(rule.path), _role_test(rule)) for rule in rules]
 
     def read(record: Record) -> RoleFound:
+        texts = [text_of(record) for text_of in readers]  # each place once: rules share them
         found = PATIENT
-        for test in tests:
-            role = test(record)
-            if role[0] is not SampleRole.PATIENT:
+        for at, test in tests:
+            role = test(texts[at])
+            if role[0] is not _NO_CONTROL:
                 return role
             found = found if found[1] else role
         return found
@@ -64,24 +68,21 @@ def role_reader(rules: Sequence[RoleRule], locate: Locate[Record]) -> Callable[[
     return read
 
 
-def _role_test(rule: RoleRule, locate: Locate[Record]) -> Callable[[Record], RoleFound]:
-    text_of = locate(rule.path)
+def _role_test(rule: RoleRule) -> Callable[[str], RoleFound]:
     path, table, role = rule.path, rule.table, rule.role
     if role is None:
         otherwise = table.get(OTHERWISE)
 
-        def by_table(record: Record) -> RoleFound:
-            text = text_of(record)
+        def by_table(text: str) -> RoleFound:
             found = table.get(text, otherwise)
             return PATIENT if found is None else (found, f"{path} is {text or 'empty'}")
 
         return by_table
-    pattern, matched = re.compile(rule.pattern, re.IGNORECASE), role
+    pattern = re.compile(rule.pattern, re.IGNORECASE)
+    matched = (role, f"{path} matches {pattern.pattern}")
 
-    def by_pattern(record: Record) -> RoleFound:
-        if pattern.fullmatch(text_of(record)):
-            return matched, f"{path} matches {pattern.pattern}"
-        return PATIENT
+    def by_pattern(text: str) -> RoleFound:
+        return matched if pattern.fullmatch(text) else PATIENT
 
     return by_pattern
 

@@ -229,6 +229,10 @@ class SpecimenSection(Section):
     """Whose and what the material is: by identifier, never by position."""
 
     sample_id: PathField = Field(description="The identifier on the tube.")
+    doubt_other_parts: bool = Field(
+        default=False,
+        description="Hold when another part of that field could be the identifier; for profiles of no one analyzer.",
+    )
     instrument_sample_id: PathField | None = Field(
         default=None, description="The analyzer's own number for the specimen."
     )

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from middleware.model import ResultStatus, ResultValue, ValueKind
+from middleware.model import ResultStatus, ResultValue, ValueKind, proven
 
 
 class ValueRule(StrEnum):
@@ -49,6 +50,7 @@ VALUE_RULES: Mapping[ValueRule, str] = MappingProxyType(
 # Longer than any measured value; keeps `1E999999` and digit floods from becoming large numbers.
 LONGEST_NUMBER = 40
 LARGEST_EXPONENT = 30
+_KNOWN_NUMBERS = 2048  # bound of a cache; most measured values have two or three digits
 
 # Words that stand where a value should be and say that there is none.
 MASKED_WORDS = frozenset(
@@ -63,7 +65,20 @@ MASKED_WORDS = frozenset(
         "none",
         "<none>",
         "error",
+        "err",
         "no result",
+        "no value",
+        "invalid",
+        "failed",
+        "aborted",
+        "cancelled",
+        "canceled",
+        "pending",
+        "not tested",
+        "not done",
+        "not measured",
+        "qns",
+        "undefined",
         '""',
     }
 )
@@ -79,9 +94,14 @@ _RANGE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?- ?([0-9]+(?:\.[0-9]+)?)")
 _MASK = re.compile(r"[-*.#?_/=~ ]+")
 _ORDINAL = re.compile(r"\++|[1-4]\+|\+/?-")
 _NUMBER_LIKE = "<>=~≤≥±+-.,"
+_MARKED_NUMBER = re.compile(r"[^\w\s]+\s*[0-9].*", re.DOTALL)  # `*5.4`: a flag in the value
+_ERROR_CODE = re.compile(r"err(?:or)?[ :._#-]*[0-9].*", re.IGNORECASE | re.DOTALL)
 
 # A status that says there is no value (LIS02-A2 9.9, X and I).
 _WITHOUT_VALUE = frozenset({ResultStatus.CANNOT_OBTAIN, ResultStatus.PENDING})
+
+_NUMBER = ValueKind.NUMBER
+_new_value = proven(ResultValue)
 
 REASON_MASKED = "masked value"
 REASON_SPLIT = "value split over components"
@@ -128,6 +148,15 @@ class ValuePolicy:
     qualitative: frozenset[str] = frozenset()
     masked: frozenset[str] = frozenset()
 
+    def plain_number(self, text: str, status: ResultStatus) -> ResultValue | None:
+        """The value of a whole field that is a number in plain notation and nothing else; None: see `explain`.
+
+        Nearly every value is one. This says what `explain` would say, at once.
+        """
+        if len(text) > LONGEST_NUMBER or status in _WITHOUT_VALUE or text in self.masked:
+            return None
+        return _plain_number(text)
+
     def explain(self, sent: SentValue) -> ResultValue:
         """The value, or UNEXPLAINED with the reason for a person."""
         text = sent.text.strip()
@@ -170,8 +199,10 @@ class ValuePolicy:
     def _explain_words(self, sent: SentValue, text: str, rule: str) -> ResultValue:
         is_ordinal = _ORDINAL.fullmatch(text) is not None
         if text.casefold() not in self.qualitative:
-            if not is_ordinal and (text[0] in _NUMBER_LIKE or text[0].isnumeric()):
+            if not is_ordinal and _is_number_like(text):
                 return _unexplained(sent, REASON_NUMBER_LIKE)
+            if _ERROR_CODE.fullmatch(text):
+                return _unexplained(sent, REASON_MASKED)
             if sent.unit:
                 return _unexplained(sent, REASON_WORD)
         return ResultValue(kind=ValueKind.TEXT, raw=sent.raw, text=text, rule=rule)
@@ -186,13 +217,13 @@ class ValuePolicy:
         if len(text) > LONGEST_NUMBER:
             return None
         if _DECIMAL.fullmatch(text):
-            return _Number(ValueKind.NUMBER, Decimal(text))
+            return _Number(_NUMBER, Decimal(text))
         compared = _COMPARATOR.match(text)
         if compared is None:
             return self._read_notation(text)
         rest = text[compared.end() :]
         if _DECIMAL.fullmatch(rest):
-            return _Number(ValueKind.NUMBER, Decimal(rest), comparator=compared.group(1))
+            return _Number(_NUMBER, Decimal(rest), comparator=compared.group(1))
         number = self._read_notation(rest)
         if number is None or number.kind is ValueKind.RANGE:
             return None
@@ -218,6 +249,27 @@ class ValuePolicy:
         return None
 
 
+@lru_cache(maxsize=_KNOWN_NUMBERS)
+def _plain_number(text: str) -> ResultValue | None:
+    if not _DECIMAL.fullmatch(text):
+        return None
+    return _new_value(
+        kind=_NUMBER,
+        raw=text,
+        number=Decimal(text),
+        upper=None,
+        comparator="",
+        text="",
+        rule="",
+        reason="",
+    )
+
+
+def _is_number_like(text: str) -> bool:
+    first = text[0]
+    return first in _NUMBER_LIKE or first.isnumeric() or bool(_MARKED_NUMBER.fullmatch(text))
+
+
 def _read_range(text: str) -> _Number | None:
     found = _RANGE.fullmatch(text)
     if found is None:
@@ -229,7 +281,7 @@ def _read_range(text: str) -> _Number | None:
 
 
 def _plain(digits: str, rule: ValueRule) -> _Number:
-    return _Number(ValueKind.NUMBER, Decimal(digits), rule=rule)
+    return _Number(_NUMBER, Decimal(digits), rule=rule)
 
 
 def _join(first: str, second: str) -> str:

@@ -155,11 +155,12 @@ class Intake:
             shim.refuse(message.token)
             MessageRejected(self._line, "not_stored").emit()
             return
-        self._await_confirmation(shim, message.token, journal_id)
+        if shim.is_open:
+            self._await_confirmation(shim, message.token, journal_id)
         failpoints.hit(Step.BEFORE_ACK)
         is_sent = shim.commit(message.token)
         failpoints.hit(Step.AFTER_ACK)
-        ack_seconds = shim.written_at - read_at if is_sent else None
+        ack_seconds = shim.answered_at - read_at if is_sent else None
         MessageAccepted(self._line, kind.value, ack_seconds).emit()
         self._accepted()
 

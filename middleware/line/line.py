@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 
 from middleware.clock import Clock
 from middleware.driver.api import Driver
@@ -18,6 +19,7 @@ from middleware.observe.events import (
     ConnectionSeen,
     ContentionCounted,
     FramesCounted,
+    LineConnection,
     LineStateChanged,
     MessageRejected,
     ProtocolTimeout,
@@ -49,6 +51,9 @@ from middleware.wire.events import (
 
 # How long a stopping line lets a running session and its commits come to an end.
 DRAIN_WITHIN_S = 3.0
+# Coming up and going down are logged when they have lasted so long, so that an analyzer that
+# connects for each message does not fill the log. The first connection is logged at once.
+LOG_AFTER_S = 10.0
 
 TransportMaker = Callable[[TransportSettings, Any, TransportOwner, Callable[[], float]], Transport]
 
@@ -139,6 +144,9 @@ class Line:
         self._bytes_seen = (0, 0)
         self._settled: list[Deferred[None]] = []
         self._hears_writer = False
+        self._has_been_up = False
+        self._is_logged_up = False
+        self._log_timer: IDelayedCall | None = None
 
     # -- what the node asks -----------------------------------------------------------------------
 
@@ -326,12 +334,29 @@ class Line:
         self._since = self._services.clock.utc_now().timestamp()
         is_up = state in UP
         LineStateChanged(self.id, self._driver_id, state.value, is_up).emit()
+        self._log_later(is_up)
         health = self._services.health
         if is_up or state is LineState.STOPPED:
             health.clear(WarnableCode.LINE_DOWN, self.id)
         else:
             text = f"Line {self.id} has no connection: {detail}."
             health.raise_warning(WarnableCode.LINE_DOWN, self.id, text)
+
+    def _log_later(self, is_up: bool) -> None:
+        if is_up and not self._has_been_up:
+            self._has_been_up = True
+            self._log_connection()
+        elif is_up == self._is_logged_up or self.state is LineState.STOPPED:
+            if self._log_timer is not None:
+                self._log_timer.cancel()
+                self._log_timer = None
+        elif self._log_timer is None:
+            self._log_timer = self._services.reactor.callLater(LOG_AFTER_S, self._log_connection)
+
+    def _log_connection(self) -> None:
+        self._log_timer = None
+        self._is_logged_up = self.state in UP
+        LineConnection(self.id, self._driver_id, self.state.value, self._is_logged_up).emit()
 
     def _writable_changed(self, _is_writable: bool, _reason: str) -> None:
         self._apply_accepting()

@@ -13,6 +13,7 @@ from middleware.model.codes import (
     VerdictKind,
 )
 from middleware.model.envelope import Envelope, Fault, Unread
+from middleware.model.proven import proven
 from middleware.model.result import (
     AnalyzerStatus,
     Comment,
@@ -53,4 +54,5 @@ __all__ = [
     "ValueKind",
     "Verdict",
     "VerdictKind",
+    "proven",
 ]

@@ -39,9 +39,9 @@ class MeasuredTime(Frozen):
 class Result(Frozen):
     """One result. Fields that the analyzer did not send are empty, never invented.
 
-    `test_code` is the analyzer's code, `test_detail` the rest of its universal test id (aspect, dilution, replicate) that
-    keeps several kinds of the same test apart, `test_id_raw` the whole field. `run` numbers repeated results of the same
-    test and detail on one specimen in one message, from 1. `unit` is as sent.
+    `test_code` is the analyzer's code, `test_detail` the rest of its universal test id (aspect, dilution, replicate)
+    that keeps several kinds of the same test apart, `test_id_raw` the whole field. `run` numbers repeated results of
+    the same test and detail on one specimen in one message, from 1. `unit` is as sent.
     """
 
     specimen: Specimen

@@ -26,10 +26,12 @@ class Specimen(Frozen):
     """The specimen as the analyzer named it.
 
     `sample_id` is the identifier on the tube (empty: the analyzer sent none). `instrument_sample_id` is the analyzer's
-    own number. `carrier` and `position` are where the tube stood. `role` comes from a declared rule, `role_rule` names it.
+    own number. `sample_id_doubt` says why another text beside it could be the true identifier (empty: nothing does).
+    `carrier` and `position` are where the tube stood. `role` comes from a declared rule, `role_rule` names it.
     """
 
     sample_id: str = ""
+    sample_id_doubt: str = ""
     instrument_sample_id: str = ""
     carrier: str = ""
     position: str = ""

@@ -25,9 +25,9 @@ class Verdict(Frozen):
 class Outcome(Frozen):
     """The outcome of delivering one outbox message.
 
-    `code` is the peer's code (AA, AE …) or ours (`no_reply`, `connection_refused` …). `text` is the peer's own words for
-    a person. `retry_after_s` is a wish for DEFERRED (None: the lane's backoff decides). `error_locations` are ERR-2
-    values as sent. `reply` is the raw answer.
+    `code` is the peer's code (AA, AE …) or ours (`no_reply`, `connection_refused` …). `text` is the peer's own words
+    for a person. `retry_after_s` is a wish for DEFERRED (None: the lane's backoff decides). `error_locations` are
+    ERR-2 values as sent. `reply` is the raw answer.
     """
 
     kind: OutcomeKind

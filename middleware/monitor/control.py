@@ -168,14 +168,15 @@ class ControlServer:
     def _read(self, line: bytes) -> tuple[Verb, Mapping[str, Any], str]:
         try:
             request = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _BadRequest("the request is not JSON") from error
         if not isinstance(request, dict):
             raise _BadRequest("the request is not a JSON object")
         arguments, author = request.get("arguments", {}), request.get("author")
         if not isinstance(arguments, dict):
             raise _BadRequest("`arguments` must be an object")
-        if not isinstance(author, str) or not 0 < len(author) <= LONGEST_AUTHOR:
+        is_name = isinstance(author, str) and author.isprintable()
+        if not isinstance(author, str) or not is_name or not 0 < len(author) <= LONGEST_AUTHOR:
             raise _BadRequest("`author` must name the person who asks")
         verb = self._verbs.get(str(request.get("verb")))
         if verb is None:

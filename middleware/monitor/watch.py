@@ -19,7 +19,7 @@ from middleware.clock import Clock
 from middleware.delivery.gauge import BacklogRow, read_backlog, tell_backlog
 from middleware.observe.events import DiskGauged, LoopLagged, StoreFailed
 from middleware.observe.health import Health, WarnableCode
-from middleware.store import journal
+from middleware.store import journal, outbox
 from middleware.store.connection import Connection
 from middleware.store.reader import Reader
 from middleware.store.schema import JournalState, OutboxState
@@ -80,15 +80,15 @@ class Watch:
         parts = self._parts
         now = parts.clock.monotonic()
         self.loop_lag_s = max(0.0, now - self._expected)
+        if self._is_running:  # first: whatever fails below, there is a next look
+            self._expected = now + EVERY_S
+            self._timer = parts.reactor.callLater(EVERY_S, self._look)
         LoopLagged(self.loop_lag_s).emit()
         self._look_at_clock(now)
         self._look_at_disk()
         parts.health.current()  # a warning is logged when it is first seen
         if self._reading.called:
             self._reading = Deferred.fromCoroutine(self._look_at_store())
-        if self._is_running:
-            self._expected = now + EVERY_S
-            self._timer = parts.reactor.callLater(EVERY_S, self._look)
 
     def _look_at_clock(self, now: float) -> None:
         offset = self._parts.clock.utc_now().timestamp() - now
@@ -99,8 +99,12 @@ class Watch:
 
     def _look_at_disk(self) -> None:
         parts = self._parts
-        usage = shutil.disk_usage(parts.data_dir)
-        size = parts.store_file.stat().st_size if parts.store_file is not None else 0
+        try:
+            usage = shutil.disk_usage(parts.data_dir)
+            size = parts.store_file.stat().st_size if parts.store_file is not None else 0
+        except OSError as error:  # a folder that is away for a moment; what it was stays in force
+            StoreFailed("disk", type(error).__name__).emit()
+            return
         DiskGauged(usage.free, size).emit()
         is_low = usage.free < min(LOW_DISK_BYTES, LOW_DISK_SHARE * usage.total)
         if is_low == self.is_disk_low:
@@ -130,14 +134,18 @@ class Watch:
 
     def _read(self, conn: Connection) -> tuple[list[BacklogRow], int]:
         waiting = journal.counts_for_people(conn)
-        return read_backlog(conn, self._parts.alert_after_s), waiting.get(
-            JournalState.UNREADABLE, 0
-        )
+        # Also those that the settings do not name any more: what waits for them must be seen.
+        connectors = dict.fromkeys([*self._parts.alert_after_s, *outbox.counts(conn)])
+        return read_backlog(conn, connectors), waiting.get(JournalState.UNREADABLE, 0)
 
     def _judge_backlog(self, connector: str, waiting: int, oldest_at: float | None) -> None:
         health = self._parts.health
         age_s = 0.0 if oldest_at is None else self._parts.clock.utc_now().timestamp() - oldest_at
-        if waiting and age_s > self._parts.alert_after_s[connector]:
+        alert_after_s = self._parts.alert_after_s.get(connector)
+        if waiting and alert_after_s is None:
+            text = f"{waiting} messages wait for this connector, which the settings do not name: name it again."
+            health.raise_warning(WarnableCode.BACKLOG_GROWING, connector, text)
+        elif waiting and alert_after_s is not None and age_s > alert_after_s:
             text = f"{waiting} messages wait, the oldest for {age_s / 60:.0f} minutes."
             health.raise_warning(WarnableCode.BACKLOG_GROWING, connector, text)
         else:

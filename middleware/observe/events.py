@@ -37,7 +37,7 @@ _OUTBOX = gauge("labwire_outbox_messages")
 _OLDEST = gauge("labwire_outbox_oldest_timestamp_seconds")
 _COMMIT_SECONDS = histogram("labwire_store_commit_seconds")
 
-_line_states: dict[str, tuple[str, bool]] = {}  # line -> (state, is_up) last shown
+_line_states: dict[str, str] = {}  # line -> the state last shown
 
 
 def first_line(text: str) -> str:
@@ -49,7 +49,7 @@ def first_line(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LineStateChanged:
-    """A line went into another state. Logged when it came up or went down, counted always."""
+    """A line went into another state. Shown by its metrics; `LineConnection` is what is logged."""
 
     line: str
     driver: str
@@ -58,15 +58,26 @@ class LineStateChanged:
 
     def emit(self) -> None:
         before = _line_states.get(self.line)
-        _line_states[self.line] = (self.state, self.is_up)
+        _line_states[self.line] = self.state
         gauge("labwire_line_up").labels(self.line, self.driver).set(1 if self.is_up else 0)
         states = gauge("labwire_line_state")
-        if before is not None and before[0] != self.state:
-            states.labels(self.line, before[0]).set(0)
+        if before is not None and before != self.state:
+            states.labels(self.line, before).set(0)
         states.labels(self.line, self.state).set(1)
-        if self.is_up != (before is not None and before[1]):
-            event = "line up" if self.is_up else "line down"
-            log.write(logging.INFO, event, line=self.line, driver=self.driver, state=self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class LineConnection:
+    """A line came up or went down, and it lasted: logged."""
+
+    line: str
+    driver: str
+    state: str
+    is_up: bool
+
+    def emit(self) -> None:
+        event = "line up" if self.is_up else "line down"
+        log.write(logging.INFO, event, line=self.line, driver=self.driver, state=self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,9 @@ class BytesMoved:
 
 @dataclass(frozen=True, slots=True)
 class FramesCounted:
-    """Frames since the last such event, by outcome (accepted, refused, repeated …) as the link counts them."""
+    """Frames since the last such event, by outcome (ok, bad_checksum, bad_sequence, oversize,
+    timeout, nak …) as the link counts them.
+    """
 
     line: str
     direction: str

@@ -158,6 +158,9 @@ _ROWS = (
     ),
 )
 
+# An analyzer that connects for each message raises and clears the same warning all day long.
+LOG_AGAIN_AFTER_S = 900.0
+
 WARNABLES: Mapping[WarnableCode, Warnable] = {row.code: row for row in _ROWS}
 
 _LEVELS = {
@@ -188,6 +191,7 @@ class _Raised:
     since: datetime
     visible_from: float  # monotonic
     is_announced: bool = False
+    is_logged: bool = False
 
 
 class Health:
@@ -196,6 +200,7 @@ class Health:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._raised: dict[tuple[WarnableCode, str], _Raised] = {}
+        self._logged_at: dict[tuple[WarnableCode, str], float] = {}  # monotonic
 
     def raise_warning(self, code: WarnableCode | str, subject: str = "", text: str = "") -> None:
         """Something is wrong. Raising again keeps `since` and takes over the new text."""
@@ -215,11 +220,11 @@ class Health:
         """It is well again. Clearing what was not raised does nothing."""
         raised = self._raised.pop((WarnableCode(code), subject), None)
         if raised is not None and raised.is_announced:
-            WarningCleared(WarnableCode(code).value, subject).emit()
+            WarningCleared(WarnableCode(code).value, subject, raised.is_logged).emit()
 
     def current(self) -> list[Warning]:
         """The visible warnings, the most severe and oldest first. Each is logged once, when it
-        first becomes visible.
+        first becomes visible; one that comes and goes, at most once in LOG_AGAIN_AFTER_S.
         """
         now = self._clock.monotonic()
         visible = [
@@ -241,12 +246,26 @@ class Health:
             for about in (subject, "")
         )
 
+    def _may_log(self, code: WarnableCode, subject: str) -> bool:
+        now = self._clock.monotonic()
+        last = self._logged_at.get((code, subject))
+        if last is not None and now - last < LOG_AGAIN_AFTER_S:
+            return False
+        self._logged_at[code, subject] = now
+        return True
+
     def _show(self, code: WarnableCode, subject: str, raised: _Raised) -> Warning:
         row = WARNABLES[code]
         if not raised.is_announced:
             raised.is_announced = True
+            raised.is_logged = self._may_log(code, subject)
             WarningRaised(
-                code.value, subject, raised.text, row.what_to_do, _LEVELS[row.severity]
+                code.value,
+                subject,
+                raised.text,
+                row.what_to_do,
+                _LEVELS[row.severity],
+                raised.is_logged,
             ).emit()
         return Warning(
             code, subject, row.severity, row.title, raised.text, row.what_to_do, raised.since

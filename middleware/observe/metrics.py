@@ -80,7 +80,12 @@ TABLE: tuple[Metric, ...] = (
         ("line", "outcome"),
     ),
     Metric("labwire_line_bytes_total", _C, "Bytes on the line.", ("line", "direction")),
-    Metric("labwire_frames_total", _C, "Frames by outcome.", ("line", "direction", "outcome")),
+    Metric(
+        "labwire_frames_total",
+        _C,
+        "Frames by outcome: ok, bad_checksum, bad_sequence, oversize, timeout, nak, and more.",
+        ("line", "direction", "outcome"),
+    ),
     Metric("labwire_quirks_total", _C, "Deviations tolerated by name.", ("line", "quirk")),
     Metric("labwire_contention_total", _C, "Both ends asked to send at once.", ("line",)),
     Metric("labwire_protocol_timeouts_total", _C, "Protocol timers run out.", ("line", "timer")),
@@ -198,10 +203,20 @@ def exposition() -> bytes:
 
 
 # Label values that every line or connector can show; whatever else appears joins when it first
-# happens.
-_FRAME_OUTCOMES = {
-    "received": ("accepted", "refused", "repeated", "broken_off", "overflowed"),
-    "sent": ("accepted", "refused", "repeated", "unanswered"),
+# happens. The outcomes of frames are `middleware.wire.lis1.outcomes` (a test holds them equal).
+FRAME_OUTCOMES = {
+    "received": (
+        "ok",
+        "bad_checksum",
+        "bad_sequence",
+        "oversize",
+        "timeout",
+        "other",
+        "repeated",
+        "broken_off",
+        "overflowed",
+    ),
+    "sent": ("ok", "nak", "timeout", "repeated"),
 }
 _KINDS = ("result", "query", "order", "qc", "other", "unreadable")
 _VERDICTS = ("released", "held", "rejected", "duplicate", "not_for_lis")
@@ -222,7 +237,7 @@ def initialise(lines: Iterable[tuple[str, str]], connectors: Iterable[tuple[str,
 def _initialise_line(line: str, driver: str) -> None:
     gauge("labwire_line_up").labels(line, driver).set(0)
     gauge("labwire_line_last_activity_timestamp_seconds").labels(line).set(0)
-    for direction, outcomes in _FRAME_OUTCOMES.items():
+    for direction, outcomes in FRAME_OUTCOMES.items():
         counter("labwire_line_bytes_total").labels(line, direction)
         for outcome in outcomes:
             counter("labwire_frames_total").labels(line, direction, outcome)

@@ -45,16 +45,19 @@ class ClockStepped:
 
 @dataclass(frozen=True, slots=True)
 class WarningRaised:
-    """A warning became visible (health)."""
+    """A warning became visible (health). One that keeps coming back is not logged each time."""
 
     code: str
     subject: str
     text: str
     what_to_do: str
     level: int = logging.WARNING
+    is_logged: bool = True
 
     def emit(self) -> None:
         gauge("labwire_warnings").labels(self.code).inc()
+        if not self.is_logged:
+            return
         log.write(
             self.level,
             "warning raised",
@@ -67,14 +70,16 @@ class WarningRaised:
 
 @dataclass(frozen=True, slots=True)
 class WarningCleared:
-    """A visible warning ended (health)."""
+    """A visible warning ended (health). Logged when its beginning was."""
 
     code: str
     subject: str
+    is_logged: bool = True
 
     def emit(self) -> None:
         gauge("labwire_warnings").labels(self.code).dec()
-        log.write(logging.INFO, "warning cleared", code=self.code, subject=self.subject)
+        if self.is_logged:
+            log.write(logging.INFO, "warning cleared", code=self.code, subject=self.subject)
 
 
 @dataclass(frozen=True, slots=True)

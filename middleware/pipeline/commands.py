@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from middleware.model import ReleaseState
 from middleware.pipeline import release, replay
 from middleware.pipeline.asked import Asking, CommandRefused
 from middleware.setup import Setup
-from middleware.store import outbox
+from middleware.store import outbox, results
 from middleware.store.connection import Connection
 from middleware.store.writer import Topic
+
+LARGEST_NUMBER = 2**63 - 1
+"""Of a database's whole numbers."""
 
 AT_ONCE_MAX = 1000
 """One decision names what a person has looked at; more is a mistake, and would keep analyzers waiting."""
@@ -56,7 +60,7 @@ def outbox_resend(
     """Arguments `numbers`, `reason`. Answer `resent` (numbers): same bytes, same control id, at the end of the lane."""
     numbers = _numbers(arguments, "numbers")
     for number in numbers:
-        _check_not_replaced(conn, number)
+        _check_still_true(conn, number)
     changed = outbox.resend(conn, numbers, author, now, _reason(arguments))
     return {"resent": _all_of(conn, numbers, changed, "resent")}
 
@@ -103,7 +107,9 @@ def _numbers(arguments: Arguments, name: str) -> list[int]:
     """A list of different positive whole numbers."""
     given = arguments.get(name)
     is_list = isinstance(given, list) and 0 < len(given) <= AT_ONCE_MAX
-    if not is_list or not all(type(one) is int and one > 0 for one in given or ()):
+    if not is_list or not all(
+        type(one) is int and 0 < one <= LARGEST_NUMBER for one in given or ()
+    ):
         raise CommandRefused(
             f"`{name}` must be a list of 1 to {AT_ONCE_MAX} whole numbers",
             what_to_do="Name what you mean by its numbers.",
@@ -111,7 +117,7 @@ def _numbers(arguments: Arguments, name: str) -> list[int]:
     return list(dict.fromkeys(given or ()))
 
 
-def _check_not_replaced(conn: Connection, number: int) -> None:
+def _check_still_true(conn: Connection, number: int) -> None:
     row = outbox.get(conn, number)
     if row is None or row["journal_id"] is None:
         return
@@ -120,6 +126,12 @@ def _check_not_replaced(conn: Connection, number: int) -> None:
             raise CommandRefused(
                 f"message {number} was replaced by message {other['number']}, which carries its accepted results",
                 what_to_do="Release the results that the LIS refused, or resend the replacement.",
+            )
+    for result in results.by_ids(conn, row["result_ids"]):
+        if result["release_state"] != ReleaseState.RELEASED:
+            raise CommandRefused(
+                f"message {number} carries result {result['id']}, which is {result['release_state']} now",
+                what_to_do="Release the results that are right; they go as a new message.",
             )
 
 

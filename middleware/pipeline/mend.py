@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from middleware.model import OutcomeKind, ReleaseState
-from middleware.pipeline.outgoing import Outgoing, enqueue
+from middleware.pipeline.outgoing import Outgoing, enqueue, only_true_corrections
 from middleware.setup import Setup
 from middleware.store import audit, outbox, results
 from middleware.store.connection import Connection
@@ -77,9 +77,16 @@ def _mend(conn: Connection, one: Settlement, row: dict[str, Any], setup: Setup) 
     if not named:
         return []
     bad = [result_id for place, result_id in enumerate(ids, 1) if place in named]
-    rest = results.by_ids(conn, [result_id for result_id in ids if result_id not in bad])
     reason = f"the LIS refused it in message {one.number}: {one.outcome.text or one.outcome.code}"
     results.decide(conn, bad, ReleaseState.HELD, results.Decision(AUTHOR, reason, one.at))
+    rest = results.by_ids(conn, [result_id for result_id in ids if result_id not in bad])
+    late = _followed(conn, row["sample_id"], rest, ids)
+    why = f"it was refused with message {one.number}, and a later result of this test was released since"
+    results.decide(conn, late, ReleaseState.HELD, results.Decision(AUTHOR, why, one.at))
+    rest = [result for result in rest if result["id"] not in late]
+    if not rest:
+        return []
+    only_true_corrections(conn, rest)
     replacement = Outgoing(
         row["connector"],
         row["sample_id"],
@@ -91,8 +98,27 @@ def _mend(conn: Connection, one: Settlement, row: dict[str, Any], setup: Setup) 
         replaces=one.number,
     )
     numbers = enqueue(conn, [replacement], setup, one.at)
-    detail = {"held": bad, "replaced_by": numbers, "reason": reason}
+    detail = {"held": bad + late, "replaced_by": numbers, "reason": reason}
     audit.append(
         conn, audit.AuditEntry(AUTHOR, "outbox.mend", f"outbox {one.number}", one.at, detail)
     )
     return numbers
+
+
+def _followed(
+    conn: Connection, sample_id: str, rest: Sequence[dict[str, Any]], ids: Sequence[int]
+) -> list[int]:
+    """Results of `rest` whose test has a later released result in another message: that one went ahead in the lane,
+    so the older value must not arrive after it.
+    """
+    runs = results.runs_of_samples(conn, [sample_id]).get(sample_id, [])
+    newest = {
+        (run.test_code, run.test_detail): run.result_id
+        for run in runs
+        if run.release_state == ReleaseState.RELEASED and run.result_id not in ids
+    }
+    return [
+        row["id"]
+        for row in rest
+        if newest.get((row["test_code"], row["test_detail"]), 0) > row["id"]
+    ]

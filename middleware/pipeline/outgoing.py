@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zlib import crc32
 
 from middleware.errors import StoreError
 from middleware.payload.outgoing import OutgoingSpecimen, RenderContext, Row
 from middleware.setup import ConnectorSetup, Setup
-from middleware.store import meta, outbox
+from middleware.store import meta, outbox, results
 from middleware.store.connection import Connection
 from middleware.store.schema import OutboxState
 
@@ -36,6 +37,17 @@ class Outgoing:
 def lane_of(sample_id: str, lanes: int) -> int:
     """The lane of a specimen: the same one always, so that its messages stay in order (DESIGN 6.15)."""
     return crc32(sample_id.encode("utf-8", "surrogatepass")) % lanes if lanes > 1 else 0
+
+
+def only_true_corrections(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Before rendering stored rows: what follows a result that was sent unverified corrects nothing, for that one was
+    preliminary.
+    """
+    earlier = {row["supersedes"] for row in rows} - {None}
+    unverified = {row["id"] for row in results.by_ids(conn, earlier) if not row["verifier"]}
+    for row in rows:
+        if row["supersedes"] in unverified:
+            row["supersedes"] = None
 
 
 def enqueue(conn: Connection, messages: Sequence[Outgoing], setup: Setup, now: float) -> list[int]:

@@ -1,4 +1,4 @@
-"""What can be worked out of a decoded message without the store: rows, fingerprints and the findings of all checks.
+"""What can be worked out of a decoded message without the store: rows, fingerprints, findings and the decision.
 
 It runs outside the transaction and outside the writer's thread, so that the transaction is left
 with questions to the store.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from middleware.errors import MiddlewareError
+from middleware.errors import DriverError, MiddlewareError
 from middleware.model import (
     Envelope,
     Fault,
@@ -21,15 +21,20 @@ from middleware.model import (
     SampleRole,
     VerdictKind,
 )
-from middleware.pipeline.rows import result_columns, specimen_columns
-from middleware.review.checks import CATALOGUE, Check, run
+from middleware.pipeline.decision import Judge
+from middleware.pipeline.rows import measured_columns, result_columns, specimen_columns
+from middleware.review.checks import CATALOGUE, Check, NamedCheck, run
 from middleware.review.context import ReviewContext, SampleIdRules, context_of
-from middleware.review.repetition import fingerprint
+from middleware.review.repetition import fingerprint, specimen_hash
 from middleware.setup import Setup
 from middleware.store.journal import StoredEntry
 
 REASON_MAX = 500
 """A reason is a sentence; a driver that quotes a whole message is cut."""
+
+
+RESULTS_MAX = 10_000
+"""Of one message. A whole day's work fits; far more would keep the other lines waiting for longer than analyzers do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,11 @@ class Decoded:
 
 @dataclass(slots=True)
 class PreparedResult:
-    """One result on its way. `row` holds all columns but the decision's; the transaction fills
-    those in (again and again
-    when it is run again), and changes nothing else.
+    """One result on its way. `row` holds all columns, as they are when nothing that is stored says otherwise; the
+    transaction gives it its `id`, and changes nothing else of it (it may be run again).
 
-    `may_follow`: it can be a further run of a released one, for it is a patient's under a sample id
-    that names one specimen.
+    `findings` are the checks'. `destinations` are connectors, and empty when it is not released. `may_follow`: it can
+    be a further run of a released one, for it is a patient's under a sample id that names one specimen.
     (Controls and placeholders repeat for ever: asking for all their runs would grow without bound.)
     """
 
@@ -88,7 +92,12 @@ class Preparation:
 
     def __init__(self, setup: Setup, checks: Sequence[Check] = CATALOGUE) -> None:
         self._setup = setup
+        self._judge = Judge(setup)
         self._checks = tuple(checks)
+        self._of_specimen = tuple(
+            one for one in checks if isinstance(one, NamedCheck) and one.is_of_specimen
+        )
+        self._of_result = tuple(one for one in checks if one not in self._of_specimen)
 
     def prepare(self, decoded: Decoded) -> Prepared:
         """Prepare one message; an envelope that cannot be prepared is unreadable, with the reason."""
@@ -97,7 +106,10 @@ class Preparation:
         if decoded.envelope is None or line is None:
             return unreadable(entry, decoded.error)
         envelope = decoded.envelope
+        if len(envelope.results) > RESULTS_MAX:
+            return unreadable(entry, _too_many(len(envelope.results)))
         shared = {
+            "id": 0,  # given in the transaction
             "journal_id": entry.id,
             "line": entry.line,
             "analyzer": envelope.analyzer,
@@ -106,6 +118,9 @@ class Preparation:
             "release_mode": line.release.value,
             "setup_generation": self._setup.generation,
             "received_at": entry.received_at,
+            "duplicate_of": None,
+            "supersedes": None,
+            "version": 1,
         }
         rules = SampleIdRules(
             line.sample_id_pattern, line.sample_id_min_length, line.sample_id_max_length
@@ -118,7 +133,7 @@ class Preparation:
             mode=line.release,
             analyzer=envelope.analyzer,
             message_control_id=envelope.message_control_id,
-            results=self._results(envelope.results, context, shared, zone),
+            results=self._results(envelope.results, context, shared, (line.release, zone)),
             faults=_faults_of(envelope),
             has_queries=bool(envelope.queries),
         )
@@ -128,31 +143,61 @@ class Preparation:
         results: Sequence[Result],
         context: ReviewContext,
         shared: dict[str, Any],
-        zone: str,
+        of_line: tuple[ReleaseMode, str],
     ) -> list[PreparedResult]:
+        mode, zone = of_line
         prepared = []
-        seen = None
-        columns: dict[str, Any] = {}
-        for result in results:
-            specimen = result.specimen
-            if specimen is not seen:
-                seen, columns = specimen, shared | specimen_columns(specimen)
-            row = columns | result_columns(result, zone)
-            row["fingerprint"] = mark = fingerprint(row)
-            role = specimen.role
-            findings = self._review(result, context)
-            may_follow = role is SampleRole.PATIENT and (
-                not findings or all(one.check != "identity" for one in findings)
+        for alike in _side_by_side(results):
+            first = alike[0]
+            columns = (
+                shared | specimen_columns(first.specimen) | measured_columns(first.measured, zone)
             )
-            has_time = bool(result.measured.text)
-            prepared.append(PreparedResult(row, mark, role, findings, has_time, may_follow))
+            begun = specimen_hash(columns)
+            checks = self._checks_after(first, context)
+            role = first.specimen.role
+            has_time = first.measured.at is not None  # "0000…" or a mere day is no time
+            for result in alike:
+                row = columns | result_columns(result)
+                row["fingerprint"] = mark = fingerprint(begun, row)
+                findings = self._review(result, context, checks)
+                destinations, decided = self._judge.decide(row, findings, role, mode)
+                row.update(decided)
+                may_follow = role is SampleRole.PATIENT and not any(
+                    one.check == "identity" for one in findings
+                )
+                prepared.append(
+                    PreparedResult(row, mark, role, findings, has_time, may_follow, destinations)
+                )
         return prepared
 
-    def _review(self, result: Result, context: ReviewContext) -> tuple[Finding, ...]:
+    def _checks_after(self, result: Result, context: ReviewContext) -> Sequence[Check]:
+        """What is left to check of each result of a specimen. One with nothing against it is not asked about again."""
+        is_clean = not self._review(result, context, self._of_specimen)
+        return self._of_result if is_clean else self._checks
+
+    def _review(
+        self, result: Result, context: ReviewContext, checks: Sequence[Check]
+    ) -> tuple[Finding, ...]:
         try:
-            return run(result, context, self._checks)
+            return run(result, context, checks)
         except Exception as error:  # noqa: BLE001 - a third party's check must never release by failing
             return (_check_failed(error),)
+
+
+def _side_by_side(results: Sequence[Result]) -> list[list[Result]]:
+    """Neighbours that share specimen and measured time; drivers give them the same objects."""
+    groups: list[list[Result]] = []
+    last: Result | None = None
+    for result in results:
+        if (
+            last is None
+            or result.specimen is not last.specimen
+            or result.measured is not last.measured
+        ):
+            groups.append([])
+        groups[-1].append(result)
+        last = result
+    return groups
 
 
 def _check_failed(error: Exception) -> Finding:
@@ -180,10 +225,22 @@ def unreadable(entry: StoredEntry, error: Exception | None) -> Prepared:
     return Prepared(
         entry=entry,
         kind=MessageKind.UNREADABLE,
-        reason=reason[:REASON_MAX],
+        reason=_storable(reason[:REASON_MAX]),
         reason_record=record if isinstance(record, int) else None,
-        reason_field=None if field_name is None else str(field_name),
+        reason_field=None if field_name is None else _storable(str(field_name)),
     )
+
+
+def _too_many(count: int) -> DriverError:
+    return DriverError(
+        f"the message holds {count} results; at most {RESULTS_MAX} are taken.",
+        what_to_do="Let the analyzer send them in smaller messages; this one is damaged, or a test of our limits.",
+    )
+
+
+def _storable(text: str) -> str:
+    """Text that every database takes: the mark of an unreadable message must never fail itself."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
 
 
 def _kind_of(envelope: Envelope, entry: StoredEntry) -> MessageKind:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from middleware.errors import StoreError
-from middleware.model import Fault, Finding, MessageKind, ReleaseState, VerdictKind
+from middleware.model import Fault, MessageKind, ReleaseState, VerdictKind
+from middleware.pipeline.decision import Judge, columns_of
 from middleware.pipeline.outgoing import Outgoing, enqueue
 from middleware.pipeline.prepare import Prepared, PreparedResult
 from middleware.pipeline.replay import reject_replaced
-from middleware.review.release import Decision, decide
+from middleware.review.release import Decision
 from middleware.review.repetition import (
     NEW,
     Earlier,
@@ -30,18 +30,13 @@ from middleware.review.repetition import (
     further_finding,
     judge,
 )
-from middleware.routing.route import RouteTable
 from middleware.setup import Setup
 from middleware.store import journal, results, setups
 from middleware.store.connection import Connection
 from middleware.store.schema import JournalState
 
-_NO_ROUTE = Finding(
-    check="route",
-    code="no_route",
-    verdict=VerdictKind.HOLD,
-    text="No route of the settings sends this test anywhere. Add a route, then release the result.",
-)
+Kept = tuple[Prepared, Sequence[PreparedResult]]
+"""A message, and its results as they are stored."""
 
 
 class SetupChanged(StoreError):
@@ -75,14 +70,16 @@ def process(conn: Connection, batch: Sequence[Prepared], setup: Setup, now: floa
     if setups.current_generation(conn) != setup.generation:
         raise SetupChanged("the setup changed while the messages were being prepared")
     summary = Summary()
-    routes = RouteTable(setup.routes, setup.connectors)
     outgoing: list[Outgoing] = []
     for one in batch:
         if one.entry.replays and not one.reason:
             now_said = {result.fingerprint for result in one.results}
             reject_replaced(conn, one.entry.id, now_said, now)
     for wave in _waves(batch):
-        outgoing += _store_wave(conn, wave, (setup, routes), summary)
+        kept = _review_wave(conn, wave, setup)
+        _save(conn, kept)
+        _count(kept, summary)
+        outgoing += _outgoing_of(kept)
     summary.outgoing = len(enqueue(conn, outgoing, setup, now))
     _close_entries(conn, batch, setup.generation, now)
     for one in batch:
@@ -106,58 +103,49 @@ def _waves(batch: Sequence[Prepared]) -> Iterator[list[Prepared]]:
         yield wave
 
 
-def _store_wave(
-    conn: Connection,
-    wave: Sequence[Prepared],
-    rules: tuple[Setup, RouteTable],
-    summary: Summary,
-) -> list[Outgoing]:
-    flat = [(one, result) for one in wave for result in one.results]
-    if not flat:
-        return []
-    known = _look_up(conn, flat)
-    kept: list[tuple[Prepared, PreparedResult]] = []
+def _review_wave(conn: Connection, wave: Sequence[Prepared], setup: Setup) -> list[Kept]:
+    """Each message with its results as they are to be stored: as prepared, unless the store knows related ones."""
+    known = _look_up(conn, wave)
+    if known is None:
+        return [(one, one.results) for one in wave]
+    decisions = Judge(setup)
+    kept: list[Kept] = []
     for one in wave:
-        has_repetition = False
-        for result in one.results:
-            state = _review(conn, one, result, known, rules)
-            if state is None:
-                continue
-            kept.append((one, result))
-            has_repetition |= state is ReleaseState.DUPLICATE
-            summary.results[one.entry.line, state._value_] += 1
-        summary.repeated_messages[one.entry.line] += has_repetition
-    _save(conn, kept)
-    return _outgoing_of(kept)
+        reviewed = [_review(conn, one, result, known, decisions) for result in one.results]
+        kept.append((one, [result for result in reviewed if result is not None]))
+    return kept
 
 
-def _save(conn: Connection, kept: Sequence[tuple[Prepared, PreparedResult]]) -> None:
-    """With ids written into the rows, which spares a copy of each."""
-    if not kept:
-        return
-    first = results.allocate_ids(conn, len(kept))
-    rows = [result.row for _, result in kept]
-    for number, row in enumerate(rows, first):
-        row["id"] = number
-    results.save(conn, rows)
+def _look_up(conn: Connection, wave: Sequence[Prepared]) -> _Known | None:
+    """What the store holds of the wave's specimens; None: nothing that matters.
 
-
-def _look_up(conn: Connection, flat: Sequence[tuple[Prepared, PreparedResult]]) -> _Known:
-    alike = results.by_fingerprints(conn, {result.fingerprint for _, result in flat})
-    released: dict[tuple[str, str, str], list[Earlier]] = {}
-    sample_ids = sorted({one.row["sample_id"] for _, one in flat if one.may_follow})
-    for sample_id, runs in results.runs_of_samples(conn, sample_ids).items():
-        for run in runs:
-            if run.release_state == ReleaseState.RELEASED:
-                earlier = Earlier(run.result_id, run.journal_id, None, run.version)
-                released.setdefault((sample_id, run.test_code, run.test_detail), []).append(earlier)
-    return _Known(
-        {
-            mark: [Earlier(one.result_id, one.journal_id, one.duplicate_of) for one in found]
-            for mark, found in alike.items()
-        },
-        released,
+    Of a sample id that names one specimen all its results are read. Controls and placeholders repeat for ever: of those
+    only results with the same fingerprint.
+    """
+    runs = results.runs_of_samples(
+        conn,
+        {result.row["sample_id"] for one in wave for result in one.results if result.may_follow},
     )
+    alike: dict[bytes, list[Earlier]] = {}
+    released: dict[tuple[str, str, str], list[Earlier]] = {}
+    for sample_id, stored in runs.items():
+        for run in stored:
+            earlier = Earlier(run.result_id, run.journal_id, run.duplicate_of, run.version)
+            alike.setdefault(bytes(run.fingerprint), []).append(earlier)
+            if run.release_state == ReleaseState.RELEASED:
+                test = (sample_id, run.test_code, run.test_detail)
+                released.setdefault(test, []).append(earlier)
+    others: dict[str, list[bytes]] = {}
+    for one in wave:
+        for result in one.results:
+            if not result.may_follow and result.row["sample_id"] not in runs:
+                others.setdefault(result.row["sample_id"], []).append(result.fingerprint)
+    for sample_id, prints in others.items():
+        for mark, found in results.by_fingerprints(conn, sample_id, prints).items():
+            alike[mark] = [
+                Earlier(one.result_id, one.journal_id, one.duplicate_of) for one in found
+            ]
+    return _Known(alike, released) if alike else None
 
 
 def _review(
@@ -165,34 +153,24 @@ def _review(
     message: Prepared,
     result: PreparedResult,
     known: _Known,
-    rules: tuple[Setup, RouteTable],
-) -> ReleaseState | None:
-    """Judge, decide and write the decision into the row; None: a replay says again what is stored."""
-    setup, routes = rules
-    row = result.row
-    result.destinations = ()
-    row["duplicate_of"] = row["supersedes"] = None
-    row["version"] = 1
-    findings = result.findings
+    decisions: Judge,
+) -> PreparedResult | None:
+    """Judge a result against what is stored; None: a replay says again what is stored."""
     judgement = _relate(conn, message, result, known)
     earlier = judgement.earlier
-    if earlier is not None and judgement.relation is Relation.DUPLICATE:
+    if earlier is None:
+        return result
+    if judgement.relation is Relation.DUPLICATE:
         if earlier.journal_id == message.entry.id:
             return None
-        row["duplicate_of"] = earlier.result_id
-        found = (*findings, duplicate_finding(earlier))
-        return _write(row, Decision(VerdictKind.HOLD, ReleaseState.DUPLICATE, found))
-    if earlier is not None:
-        row["supersedes"] = earlier.result_id
-        row["version"] = earlier.version + 1
-        findings = (*findings, further_finding(earlier))
-    destinations = routes.choose(message.entry.line, row["test_code"])
-    if not destinations:
-        findings = (*findings, _NO_ROUTE)
-    decision = decide(findings, result.role, message.mode, setup.generation)
-    if decision.state is ReleaseState.RELEASED:
-        result.destinations = destinations
-    return _write(row, decision)
+        found = (*result.findings, duplicate_finding(earlier))
+        decision = Decision(VerdictKind.HOLD, ReleaseState.DUPLICATE, found)
+        row = result.row | columns_of(decision) | {"duplicate_of": earlier.result_id}
+        return replace(result, row=row, destinations=())
+    findings = (*result.findings, further_finding(earlier))
+    destinations, decided = decisions.decide(result.row, findings, result.role, message.mode)
+    relation = {"supersedes": earlier.result_id, "version": earlier.version + 1}
+    return replace(result, row=result.row | decided | relation, destinations=destinations)
 
 
 def _relate(
@@ -209,38 +187,44 @@ def _relate(
     return judge(alike, released, occasion)
 
 
-def _write(row: dict[str, object], decision: Decision) -> ReleaseState:
-    row["verdict"] = decision.verdict._value_
-    row["release_state"] = decision.state._value_
-    row["findings"] = findings_json(decision.findings)
-    row["verifier"] = decision.verifier
-    return decision.state
+def _save(conn: Connection, kept: Sequence[Kept]) -> None:
+    """With ids written into the rows, which spares a copy of each."""
+    rows = [result.row for _, stored in kept for result in stored]
+    if not rows:
+        return
+    first = results.allocate_ids(conn, len(rows))
+    for number, row in enumerate(rows, first):
+        row["id"] = number
+    results.save(conn, rows)
 
 
-@lru_cache(maxsize=512)
-def findings_json(findings: tuple[Finding, ...]) -> str | None:
-    """Findings as the store keeps them; None when there are none."""
-    if not findings:
-        return None
-    return json.dumps([one.model_dump(mode="json") for one in findings], ensure_ascii=False)
+def _count(kept: Sequence[Kept], summary: Summary) -> None:
+    for message, stored in kept:
+        line = message.entry.line
+        states = Counter(result.row["release_state"] for result in stored)
+        for state, count in states.items():
+            summary.results[line, state] += count
+        summary.repeated_messages[line] += ReleaseState.DUPLICATE in states
 
 
-def _outgoing_of(flat: Sequence[tuple[Prepared, PreparedResult]]) -> list[Outgoing]:
+def _outgoing_of(kept: Sequence[Kept]) -> list[Outgoing]:
     """One outgoing message for each message of the analyzer, specimen and connector, in the order of their results."""
-    found: dict[tuple[int, str, str], Outgoing] = {}
-    for message, result in flat:
+    return [one for message, stored in kept for one in _outgoing_of_message(message, stored)]
+
+
+def _outgoing_of_message(message: Prepared, stored: Sequence[PreparedResult]) -> Iterable[Outgoing]:
+    entry = message.entry
+    found: dict[tuple[str, str], Outgoing] = {}
+    for result in stored:
+        row = result.row
         for connector in result.destinations:
-            sample_id = result.row["sample_id"]
-            key = (message.entry.id, connector, sample_id)
+            key = (connector, row["sample_id"])
             one = found.get(key)
             if one is None:
-                entry = message.entry
-                one = found[key] = Outgoing(
-                    connector, sample_id, entry.line, entry.id, entry.received_at
-                )
-            one.rows.append(result.row)
-            one.result_ids.append(result.row["id"])
-    return list(found.values())
+                one = found[key] = Outgoing(*key, entry.line, entry.id, entry.received_at)
+            one.rows.append(row)
+            one.result_ids.append(row["id"])
+    return found.values()
 
 
 def _close_entries(

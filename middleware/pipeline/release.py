@@ -8,13 +8,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from middleware.model import ReleaseState
+from middleware.model import ReleaseState, SampleRole
 from middleware.pipeline.asked import Asking, CommandRefused
-from middleware.pipeline.outgoing import Outgoing, enqueue
+from middleware.pipeline.outgoing import Outgoing, enqueue, only_true_corrections
 from middleware.routing.route import choose
 from middleware.setup import Setup
-from middleware.store import results
+from middleware.store import outbox, results
 from middleware.store.connection import Connection
+from middleware.store.schema import OutboxState
 
 _BELONGS_TO_NOBODY = frozenset({"no_sample_id", "placeholder_sample_id"})
 
@@ -58,6 +59,11 @@ def _existing(conn: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def _check_may_go(row: dict[str, Any], setup: Setup) -> None:
+    if row["sample_role"] != SampleRole.PATIENT:
+        raise CommandRefused(
+            f"result {row['id']} is not a patient's but of {row['sample_role']} material, which never goes to the LIS",
+            what_to_do="Correct the rule of the driver that says so if it is a patient's, then replay the message.",
+        )
     codes = {one["code"] for one in json.loads(row["findings"] or "[]")}
     if not row["sample_id"].strip() or codes & _BELONGS_TO_NOBODY:
         raise CommandRefused(
@@ -81,14 +87,15 @@ def _check_all_changed(rows: Sequence[dict[str, Any]], changed: Sequence[int], w
 
 
 def _outgoing(conn: Connection, ids: Sequence[int], setup: Setup) -> list[Outgoing]:
-    """One message for each message of the analyzer, specimen and connector."""
+    """One message for each message of the analyzer, specimen and connector that does not have the result yet."""
     found: dict[tuple[int, str, str], Outgoing] = {}
     rows = results.by_ids(conn, ids)
-    unverified = _unverified(conn, rows)
+    there = _on_their_way(conn, ids)
+    only_true_corrections(conn, rows)
     for row in rows:
-        if row["supersedes"] in unverified:
-            row["supersedes"] = None  # what was sent before was preliminary: this is no correction
         for connector in choose(row["line"], row["test_code"], setup.routes, setup.connectors):
+            if (row["id"], connector) in there:
+                continue
             key = (row["journal_id"], connector, row["sample_id"])
             if key not in found:
                 found[key] = Outgoing(
@@ -99,6 +106,13 @@ def _outgoing(conn: Connection, ids: Sequence[int], setup: Setup) -> list[Outgoi
     return list(found.values())
 
 
-def _unverified(conn: Connection, rows: Sequence[dict[str, Any]]) -> set[int]:
-    earlier = {row["supersedes"] for row in rows} - {None}
-    return {row["id"] for row in results.by_ids(conn, earlier) if not row["verifier"]}
+def _on_their_way(conn: Connection, ids: Sequence[int]) -> set[tuple[int, str]]:
+    """(result, connector) of results that a message carries which was not refused. Only one of several LIS may have
+    refused a result that is released again.
+    """
+    found = set()
+    for number, result_id in outbox.for_results(conn, ids):
+        message = outbox.get(conn, number)
+        if message is not None and message["state"] != OutboxState.REFUSED:
+            found.add((result_id, message["connector"]))
+    return found

@@ -7,19 +7,18 @@ from typing import Any
 
 from middleware.model import ReleaseState
 from middleware.pipeline.asked import Asking, CommandRefused
+from middleware.pipeline.prepare import RESULTS_MAX
 from middleware.store import audit, journal, results
 from middleware.store.connection import Connection
 from middleware.store.results import ResultFilter
 from middleware.store.schema import JournalState
 
 AUTHOR = "replay"
-_HELD_MAX = 10_000
-"""More results than a message of the largest accepted size can hold."""
 
 
 def replay(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, Any]:
     """Queue entries for processing under the setup in force. Raises CommandRefused when one does
-    not exist or still waits.
+    not exist, still waits, or is incomplete.
 
     What was released stays as it is: results that come out the same are not stored again, different ones are held.
     """
@@ -34,6 +33,12 @@ def replay(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, An
             raise CommandRefused(
                 f"message {entry_id} still waits to be processed",
                 what_to_do="Leave it out and ask again; nothing was changed.",
+            )
+        if entry["state"] == JournalState.INCOMPLETE:
+            # Its last value may be half a value, and a remark that takes it back may be missing.
+            raise CommandRefused(
+                f"message {entry_id} is incomplete: it broke off before its last record",
+                what_to_do="Let the analyzer send it again; what came of it is shown by `labwire messages show`.",
             )
         journal.requeue(conn, entry_id)
         detail = {"state_before": entry["state"], "reason": asking.reason}
@@ -50,13 +55,23 @@ def reject_replaced(
     conn: Connection, journal_id: int, still_valid: Collection[bytes], now: float
 ) -> list[int]:
     """Held results of a replayed message that it does not say any more are rejected, so that nobody can release both
-    readings of one value. `still_valid` are the fingerprints of what it says now."""
-    held = results.listing(
-        conn, ResultFilter(state=ReleaseState.HELD, journal_id=journal_id, limit=_HELD_MAX)
-    )
-    replaced = [row["id"] for row in held if bytes(row["fingerprint"]) not in still_valid]
-    if not replaced:
-        return []
+    readings of one value. `still_valid` are the fingerprints of what it says now: what an earlier replay rejected so,
+    and it says again, is held again."""
     reason = f"message {journal_id} was replayed and is read differently now"
+    held = _of_entry(conn, journal_id, ReleaseState.HELD)
+    replaced = [row["id"] for row in held if bytes(row["fingerprint"]) not in still_valid]
+    back = [
+        row["id"]
+        for row in _of_entry(conn, journal_id, ReleaseState.REJECTED)
+        if row["decision_reason"] == reason and bytes(row["fingerprint"]) in still_valid
+    ]
+    again = f"message {journal_id} was replayed and is read so again"
+    results.decide(conn, back, ReleaseState.HELD, results.Decision(AUTHOR, again, now))
     decision = results.Decision(AUTHOR, reason, now)
     return results.decide(conn, replaced, ReleaseState.REJECTED, decision)
+
+
+def _of_entry(conn: Connection, journal_id: int, state: ReleaseState) -> list[dict[str, Any]]:
+    return results.listing(
+        conn, ResultFilter(state=state, journal_id=journal_id, limit=RESULTS_MAX)
+    )

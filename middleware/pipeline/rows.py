@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from middleware.model import Comment, Result, Specimen
+from middleware.model import Comment, MeasuredTime, Result, Specimen
 from middleware.payload.hl7_time import offset_at
 
 
@@ -34,10 +34,22 @@ def specimen_columns(specimen: Specimen) -> dict[str, Any]:
     }
 
 
-def result_columns(result: Result, time_zone: str) -> dict[str, Any]:
-    """What belongs to the result itself. `time_zone` is the line's, for the offset of the measured time."""
-    value, measured, at = result.value, result.measured, result.measured.at
+def measured_columns(measured: MeasuredTime, time_zone: str) -> dict[str, Any]:
+    """When it was measured, often once for all results of a specimen. `time_zone` is the line's, for the offset."""
+    at = measured.at
+    return {
+        "measured_text": measured.text or None,
+        "measured_at": None if at is None else at.timestamp(),
+        "measured_offset": None if at is None else offset_at(at, time_zone),
+        "time_mark": measured.mark or None,
+    }
+
+
+def result_columns(result: Result) -> dict[str, Any]:
+    """What belongs to the result itself."""
+    value = result.value
     number, upper, dilution = value.number, value.upper, result.dilution_factor
+    flags = result.abnormal_flags
     return {
         "record": result.source.record,
         "record_name": result.source.name,
@@ -57,7 +69,7 @@ def result_columns(result: Result, time_zone: str) -> dict[str, Any]:
         "unit": result.unit,
         "unit_ucum": result.unit_ucum or None,
         "reference_range": result.reference_range or None,
-        "abnormal_flags": ",".join(result.abnormal_flags) or None,
+        "abnormal_flags": ",".join(flags) if flags else None,
         "abnormal_flags_raw": result.abnormal_flags_raw or None,
         "instrument_flags": json.dumps(result.instrument_flags)
         if result.instrument_flags
@@ -65,10 +77,6 @@ def result_columns(result: Result, time_zone: str) -> dict[str, Any]:
         "comments": comments_json(result.comments) if result.comments else None,
         "result_status": result.status._value_,
         "status_raw": result.status_raw or None,
-        "measured_text": measured.text or None,
-        "measured_at": None if at is None else at.timestamp(),
-        "measured_offset": None if at is None else offset_at(at, time_zone),
-        "time_mark": measured.mark or None,
         "operator": result.operator or None,
         "reagent_lot": result.reagent_lot or None,
         "dilution_factor": None if dilution is None else str(dilution),

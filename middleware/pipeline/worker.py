@@ -1,7 +1,8 @@
 """Takes stored messages from the journal in order, decodes them, and submits each batch as one transaction.
 
 I wake on every commit that changed the journal, and catch up after a restart: what waits is a state
-of rows, not of memory.
+of rows, not of memory. Under load I gather: a batch costs some twelve statements and a commit whatever it holds, so
+batches begin at least `GATHER_S` apart. A message that comes after a pause is taken at once.
 Decoding runs here, on the reactor's thread and outside any transaction, and gives way to analyzers between messages. A
 message that fails alone is marked unreadable with the reason and never stops the others; trouble of the store stops
 everything until it is over.
@@ -34,6 +35,9 @@ from middleware.store.writer import Topic, WriteQueue, Writer
 BATCH = 32
 """Messages in one transaction: some 10 ms of SQL and rendering, which an acknowledgement may have to wait for."""
 
+GATHER_S = 0.01
+"""From the beginning of a batch to that of the next, unless it was full: the longest wait of a message for company."""
+
 GIVE_WAY_S = 0.002
 """Decoding goes on at most this long before the reactor looks at its sockets again."""
 
@@ -43,7 +47,8 @@ RETRY_S = 1.0
 SETUP_RETRY_S = 0.05
 """A new setup is saved a moment before it comes into force."""
 
-_CHANGES = frozenset({Topic.JOURNAL, Topic.OUTBOX})
+_CHANGES = frozenset({Topic.OUTBOX})
+"""Not the journal: nothing new is in it, and I would only wake myself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +67,6 @@ class WorkerParts:
     health: Health | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _InHand:
-    """A batch that the writer has."""
-
-    batch: Sequence[Prepared]
-    setup: Setup
-    summary: Deferred[Summary]
-
-
 class Worker:
     """I am responsible for every entry in state `received` coming to its end."""
 
@@ -81,7 +77,7 @@ class Worker:
         self._waiting: Deferred[None] | None = None
         self._done: Deferred[None] = succeed(None)
         self._checks: Sequence[Check] = ()
-        self._in_hand: _InHand | None = None
+        self._begins_at = 0.0  # monotonic: no batch before
         self._preparation: tuple[Setup, Preparation] | None = None
 
     def start(self) -> None:
@@ -111,7 +107,8 @@ class Worker:
         while self._is_running:
             self._has_work = False
             try:
-                self._has_work |= await self._advance()
+                has_more = await self._advance()  # (not `|=`: it would forget a wake meanwhile)
+                self._has_work = self._has_work or has_more
             except SetupChanged:
                 await self._rest_for(SETUP_RETRY_S)  # then prepared again under the new one
             except Exception as error:  # noqa: BLE001 - trouble of the store is waited out
@@ -119,29 +116,22 @@ class Worker:
             if not self._has_work and self._is_running:
                 self._waiting = Deferred()
                 await self._waiting
-        if self._in_hand is not None:
-            await self._finish_at_the_end(self._in_hand)
 
     async def _advance(self) -> bool:
-        """Prepare the next batch while the one in hand is being written, then submit it; False when nothing was to do.
-
-        It is submitted only after the one in hand: when that fails, its messages are tried alone, and nothing of a line
-        may overtake them.
-        """
-        waiting = {one.entry.id for one in self._in_hand.batch} if self._in_hand else set()
-        entries = [one for one in self._read(len(waiting)) if one.id not in waiting][:BATCH]
+        """Take the next batch through; whether more is known to wait."""
+        clock = self._parts.clock
+        early = self._begins_at - clock.monotonic()
+        if early > 0:
+            await self._pause(early)
+        entries = self._parts.reader.read_now(lambda conn: journal.to_process(conn, 0, BATCH))
+        if not entries:
+            return False
+        is_full = len(entries) == BATCH  # then more is waiting already
+        if not is_full:
+            self._begins_at = clock.monotonic() + GATHER_S
         setup = self._parts.setup()
-        batch = await self._prepare_all(entries, setup)
-        in_hand, self._in_hand = self._in_hand, None
-        if in_hand is not None:
-            await self._finish(in_hand)
-        if batch:
-            self._in_hand = _InHand(batch, setup, self._submit(batch, setup))
-        return bool(batch) or in_hand is not None
-
-    def _read(self, already: int) -> list[StoredEntry]:
-        limit = BATCH + already
-        return self._parts.reader.read_now(lambda conn: journal.to_process(conn, 0, limit))
+        await self._store(await self._prepare_all(entries, setup), setup)
+        return is_full
 
     async def _prepare_all(self, entries: Sequence[StoredEntry], setup: Setup) -> list[Prepared]:
         preparation = self._prepare_under(setup)
@@ -155,20 +145,14 @@ class Worker:
                 until = seconds() + GIVE_WAY_S
         return batch
 
-    async def _finish(self, in_hand: _InHand) -> None:
+    async def _store(self, batch: Sequence[Prepared], setup: Setup) -> None:
         try:
-            self._tell(await in_hand.summary)
+            self._tell(await self._submit(batch, setup))
         except StoreError:
             raise
         except Exception:  # noqa: BLE001 - one of them is guilty: each alone shows which
-            for one in in_hand.batch:
-                await self._take_alone(one, in_hand.setup)
-
-    async def _finish_at_the_end(self, in_hand: _InHand) -> None:
-        try:
-            await self._finish(in_hand)
-        except Exception as error:  # noqa: BLE001 - not stored: the next start takes it up
-            StoreFailed("worker", f"{type(error).__name__}: {error}").emit()
+            for one in batch:
+                await self._take_alone(one, setup)
 
     async def _take_alone(self, one: Prepared, setup: Setup) -> None:
         try:

@@ -44,12 +44,22 @@ class NamedCheck:
     name: str
     order: int
     check: Callable[[Result, ReviewContext], Finding | None]
+    is_of_specimen: bool = False
+    """It looks at nothing of the result but its specimen, so one answer holds for all results of that."""
+
+
+def _of_specimen(
+    name: str, order: int, check: Callable[[Result, ReviewContext], Finding | None]
+) -> NamedCheck:
+    return NamedCheck(name, order, check, is_of_specimen=True)
 
 
 CATALOGUE: tuple[Check, ...] = (
-    NamedCheck("sample_id_is_there", 100, identity.sample_id_is_there),
-    NamedCheck("sample_id_is_well_formed", 110, identity.sample_id_is_well_formed),
-    NamedCheck("patient_is_one", 120, identity.patient_is_one),
+    _of_specimen("sample_id_is_there", 100, identity.sample_id_is_there),
+    _of_specimen("sample_id_is_well_formed", 110, identity.sample_id_is_well_formed),
+    _of_specimen("patient_is_one", 120, identity.patient_is_one),
+    _of_specimen("sample_id_is_beyond_doubt", 130, identity.sample_id_is_beyond_doubt),
+    _of_specimen("specimen_is_no_control", 140, identity.specimen_is_no_control),
     NamedCheck("value_is_explained", 200, form.value_is_explained),
     NamedCheck("status_may_be_reported", 210, form.status_may_be_reported),
     NamedCheck("time_is_believable", 220, form.time_is_believable),
@@ -81,7 +91,7 @@ def run(
         finding = check.check(result, context)
         if finding is not None:
             found.append(finding)
-    return tuple(found[:FINDINGS_MAX])
+    return tuple(found[:FINDINGS_MAX]) if found else ()
 
 
 def strictest(findings: Sequence[Finding]) -> VerdictKind:

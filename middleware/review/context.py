@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from middleware.model import Patient, Result, SampleRole, Specimen
+from middleware.review.control_names import control_mark
 
 LONGEST_SAMPLE_ID = 64
 """Longer than any barcode symbology that tubes carry; a longer one is two fields run together."""
@@ -31,14 +32,17 @@ class ReviewContext:
 
     `received_at` is seconds since 1970 UTC. `contradicted` names the sample ids to which the
     message gives contradicting
-    patients, with the words for the technologist. `runs` counts the results of one test and detail on one specimen.
+    patients, with the words for the technologist. `repeated` counts the results of one test and detail on one specimen
+    where there are several.
+    `control_marks` gives for a sample id the text that names a control, where one does.
     """
 
     line: str
     received_at: float
     sample_ids: SampleIdRules = SampleIdRules()
     contradicted: Mapping[str, str] = field(default_factory=dict)
-    runs: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    repeated: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    control_marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=256)
@@ -52,14 +56,42 @@ def context_of(
 ) -> ReviewContext:
     """Look over the whole message once."""
     patients = [result for result in results if result.specimen.role is SampleRole.PATIENT]
-    runs = Counter(
-        (result.specimen.sample_id, result.test_code, result.test_detail) for result in patients
+    return ReviewContext(
+        line,
+        received_at,
+        sample_ids,
+        _contradicted(patients),
+        _repeated(patients),
+        _control_marks(patients, sample_ids),
     )
-    return ReviewContext(line, received_at, sample_ids, _contradicted(patients), runs)
+
+
+def _repeated(results: Sequence[Result]) -> dict[tuple[str, str, str], int]:
+    tests = [(one.specimen.sample_id, one.test_code, one.test_detail) for one in results]
+    if len(set(tests)) == len(tests):
+        return {}
+    return {test: count for test, count in Counter(tests).items() if count > 1}
+
+
+def _control_marks(results: Iterable[Result], rules: SampleIdRules) -> dict[str, str]:
+    found: dict[str, str] = {}
+    seen: Specimen | None = None
+    for result in results:
+        specimen = result.specimen
+        if specimen is seen:
+            continue
+        seen = specimen
+        is_declared = rules.pattern is not None and bool(
+            compiled(rules.pattern).fullmatch(specimen.sample_id)
+        )
+        mark = control_mark(specimen, is_patients_id=is_declared)
+        if mark:
+            found.setdefault(specimen.sample_id, mark)
+    return found
 
 
 def _contradicted(results: Iterable[Result]) -> dict[str, str]:
-    first: dict[str, Patient] = {}
+    known: dict[str, list[Patient]] = {}
     found: dict[str, str] = {}
     seen: Specimen | None = None
     for result in results:
@@ -67,10 +99,15 @@ def _contradicted(results: Iterable[Result]) -> dict[str, str]:
         if specimen is seen or specimen.patient is None or not specimen.sample_id:
             continue
         seen = specimen
-        known = first.setdefault(specimen.sample_id, specimen.patient)
-        difference = _difference(known, specimen.patient)
-        if difference:
-            found[specimen.sample_id] = difference
+        patients = known.setdefault(specimen.sample_id, [])
+        if specimen.patient in patients:
+            continue
+        # With each of them: one that says little contradicts nobody, and must not stand for all.
+        for patient in patients:
+            difference = _difference(patient, specimen.patient)
+            if difference:
+                found[specimen.sample_id] = difference
+        patients.append(specimen.patient)
     return found
 
 

@@ -11,6 +11,7 @@ AHEAD_MAX_S = 24 * 3600.0
 """An analyzer's clock may stand in another zone than declared (up to 14 h) and drift; a day ahead is neither."""
 
 _ONE = Decimal(1)
+_IN_QUESTION = frozenset({ValueKind.UNEXPLAINED, ValueKind.ABSENT})
 
 _STATUS_WORDS = {
     ResultStatus.QUESTIONABLE: (
@@ -53,6 +54,8 @@ def _hold(code: str, text: str) -> Finding:
 def value_is_explained(result: Result, _context: ReviewContext) -> Finding | None:
     """A value that no rule explains is never guessed; a final result must have a value."""
     kind = result.value.kind
+    if kind not in _IN_QUESTION:
+        return None
     if kind is ValueKind.UNEXPLAINED:
         reason = result.value.reason or "no rule of the driver explains it"
         return _hold(
@@ -60,7 +63,7 @@ def value_is_explained(result: Result, _context: ReviewContext) -> Finding | Non
             f"The value {result.value.raw!r} is not understood: {reason}. "
             "Compare it with the analyzer's screen; a rule in the driver's profile can explain it from then on.",
         )
-    if kind is ValueKind.ABSENT and result.status not in {
+    if result.status not in {
         ResultStatus.CANNOT_OBTAIN,
         ResultStatus.PENDING,
     }:
@@ -110,7 +113,10 @@ def dilution_is_declared(result: Result, _context: ReviewContext) -> Finding | N
 
 def measured_once(result: Result, context: ReviewContext) -> Finding | None:
     """Of several runs a person chooses the one that is reported (DESIGN 1.1)."""
-    runs = context.runs.get((result.specimen.sample_id, result.test_code, result.test_detail), 1)
+    if result.run == 1 and not context.repeated:
+        return None
+    test = (result.specimen.sample_id, result.test_code, result.test_detail)
+    runs = context.repeated.get(test, 1)
     if runs == 1 and result.run == 1:
         return None
     count = max(runs, result.run)

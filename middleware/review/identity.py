@@ -8,9 +8,9 @@ from middleware.model import Finding, Result, VerdictKind
 from middleware.review.context import LONGEST_SAMPLE_ID, ReviewContext, compiled
 
 _PLACEHOLDER = re.compile(
-    r"[0?*\-_.#\s]+|N[/.]?A\.?|NO[ _-]?(READ|ID|CODE|BARCODE|LABEL)|NOREAD\d*|"
-    r"ERR(OR)?(\d+|[:_ -].*)?|UNKNOWN|UNREAD(ABLE)?|NONE|NULL|"
-    r"(BARCODE|READ|BCR|BC)[ _-]?(ERR|ERROR|FAIL|FAILED)",
+    r"[0?*\-_.#@\s]+|N[/.]?A\.?|NOT?[ _-]?(READ|ID|CODE|BARCODE|LABEL|SAMPLE([ _-]?ID)?)|NOREAD\d*|"
+    r"ERR(OR)?(\d+|[:_ -].*)?|UNKNOWN|UNIDENTIFIED|UNDEFINED|UNREAD(ABLE)?|NONE|NULL|NAN|X{4,}|"
+    r"INVALID([ _-]?(ID|BARCODE))?|(BARCODE|READ|BCR|BC|ID)[ _-]?(ERR|ERROR|FAIL|FAILED)",
     re.IGNORECASE,
 )
 """What analyzers and barcode readers write when they read nothing."""
@@ -32,9 +32,9 @@ def sample_id_is_there(result: Result, _context: ReviewContext) -> Finding | Non
             "Find the tube by its position and time, and enter the result by hand or measure it again.",
         )
     # Nearly every true id fails the cheap half of this test, so the expression seldom runs.
-    if (sample_id[0] in "0?*-_.# NnEeUuBbRr" or len(sample_id) <= 1) and _PLACEHOLDER.fullmatch(
-        sample_id.strip()
-    ):
+    if (
+        sample_id[0] in "0?*-_.#@ NnEeUuBbRrXxIi" or len(sample_id) <= 1
+    ) and _PLACEHOLDER.fullmatch(sample_id.strip()):
         return _hold(
             "placeholder_sample_id",
             f"The sample id {sample_id!r} is a placeholder: the analyzer did not read the barcode. "
@@ -78,6 +78,30 @@ def _breaks_the_lines_rules(sample_id: str, context: ReviewContext) -> Finding |
             "Compare it with the tube's label.",
         )
     return None
+
+
+def sample_id_is_beyond_doubt(result: Result, _context: ReviewContext) -> Finding | None:
+    """The driver read an id beside which another could be the true one: it must not guess whose result this is."""
+    doubt = result.specimen.sample_id_doubt
+    if not doubt:
+        return None
+    return _hold(
+        "doubtful_sample_id",
+        f"The sample id {result.specimen.sample_id!r} may be another number of the analyzer's: {doubt}. "
+        "Compare it with the tube's label; a driver written for this analyzer settles it for good.",
+    )
+
+
+def specimen_is_no_control(result: Result, context: ReviewContext) -> Finding | None:
+    """A control that only its name tells is never sent on without a person."""
+    mark = context.control_marks.get(result.specimen.sample_id) if context.control_marks else None
+    if mark is None:
+        return None
+    return _hold(
+        "looks_like_a_control",
+        f"{mark!r} names a control and not a patient's specimen, though nothing else says so. "
+        "Reject it if it is one; set the line's sample_id_pattern if patients' tubes are named so.",
+    )
 
 
 def patient_is_one(result: Result, context: ReviewContext) -> Finding | None:

@@ -16,8 +16,6 @@ from middleware.model import Finding, VerdictKind
 FINGERPRINT_BYTES = 16
 """128 bits: two of a billion results collide by chance with a probability below 1e-20."""
 
-SPECIMEN_BYTES = 6
-
 _SEPARATOR = "\x1f"
 
 
@@ -54,7 +52,7 @@ NEW = Judgement(Relation.NEW)
 # Everything that the analyzer said of a result, as columns of the results table. Comments and
 # instrument flags are among
 # it: a resend that says more or less is never swallowed (promise 2). Where the tube stood is not.
-_SAID = (
+_SAID_OF_SPECIMEN = (
     "line",
     "sample_id",
     "sample_role",
@@ -63,6 +61,8 @@ _SAID = (
     "patient_name",
     "birth_date",
     "sex",
+)
+_SAID_OF_RESULT = (
     "module",
     "test_code",
     "test_detail",
@@ -83,28 +83,34 @@ _SAID = (
     "status_raw",
     "dilution_factor",
 )
-_said_in = itemgetter(*_SAID)
+_of_specimen = itemgetter(*_SAID_OF_SPECIMEN)
+_of_result = itemgetter(*_SAID_OF_RESULT)
 
 
-def fingerprint(row: Mapping[str, Any]) -> bytes:
+def specimen_hash(row: Mapping[str, Any]) -> blake2b:
+    """What all results of one specimen on one line share, hashed once: every `fingerprint` of them goes on from it."""
+    whole = blake2b(_joined(_of_specimen(row)), digest_size=FINGERPRINT_BYTES)
+    return blake2b(whole.digest(), digest_size=FINGERPRINT_BYTES)
+
+
+def fingerprint(begun: blake2b, row: Mapping[str, Any]) -> bytes:
     """Equal exactly when line, specimen, test, run, measured time and everything said of the value are equal.
 
-    `row` is a row of the results table (column name -> value). It begins with what all results of
-    one specimen share, so
-    that they stand side by side in the store's index: twelve results then touch one page of it and not twelve.
+    `row` is a row of the results table (column name -> value), `begun` its specimen's.
     """
-    parts = [part or "" for part in _said_in(row)]
+    whole = begun.copy()
+    whole.update(b"%d" % row["run"])
+    whole.update(_joined(_of_result(row)))
+    return whole.digest()
+
+
+def _joined(said: Sequence[str | None]) -> bytes:
+    """The texts, each after a separator."""
+    parts = ["", *[part or "" for part in said]]
     text = _SEPARATOR.join(parts)
-    if (
-        text.count(_SEPARATOR) != len(parts) - 1
-    ):  # a field holds the separator: say it unambiguously
-        text = repr(parts)
-    whole = _digest(f"{row['run']}{_SEPARATOR}{text}", FINGERPRINT_BYTES)
-    return _digest(str(row["sample_id"]), SPECIMEN_BYTES) + whole
-
-
-def _digest(text: str, size: int) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    if text.count(_SEPARATOR) >= len(parts):  # a field holds the separator: say it unambiguously
+        text = _SEPARATOR + repr(parts)
+    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,15 +239,17 @@ def _drivers(parts: Parts, catalogue: DriverSource) -> Iterator[Problem]:
         message = f"{broken.source} could not be loaded: {broken.problem}"
         cure = "repair or remove it; other drivers are not touched"
         yield parts.loaded.problem((), message, cure, Weight.WARNING)
-    for location, line in parts.lines:
+    good = dict(parts.lines)
+    for location, driver_id in parts.named_drivers():
         try:
-            driver = catalogue.driver(line.driver)
+            driver = catalogue.driver(driver_id)
         except MiddlewareError as error:
             message, _, nearest = str(error).partition("; ")
             place = (*location, "driver")
             yield parts.loaded.problem(place, message, nearest or error.what_to_do)
             continue
-        yield from _fits(parts, location, line, driver)
+        if location in good:
+            yield from _fits(parts, location, good[location], driver)
 
 
 def _fits(

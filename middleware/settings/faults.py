@@ -136,7 +136,7 @@ def _not_one_of(_model: type[BaseModel], place: Location, details: ErrorDetails)
     return Fault(
         place,
         f"{_shown(details['input'])} is not one of: {', '.join(known)}",
-        did_you_mean(str(details["input"]), known),
+        did_you_mean(str(details["input"]), known).removeprefix(f"known: {', '.join(known)}"),
     )
 
 
@@ -194,7 +194,20 @@ def _plain(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
+def _wrong_form(model: type[BaseModel], place: Location, details: ErrorDetails) -> Fault:
+    message = f"{_shown(details['input'])} is not written as it must be"
+    return Fault(place, message, _description(model, details["loc"]))
+
+
+def _too_short(model: type[BaseModel], place: Location, details: ErrorDetails) -> Fault:
+    least = details["ctx"]["min_length"]
+    message = "must not be empty" if least == 1 else f"must have at least {least} characters"
+    return Fault(place, message, _description(model, details["loc"]))
+
+
 _WORDS = {
+    "string_too_short": _too_short,
+    "string_pattern_mismatch": _wrong_form,
     "extra_forbidden": _unknown_key,
     "missing": _missing,
     "enum": _not_one_of,

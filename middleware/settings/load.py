@@ -81,7 +81,10 @@ def _read(path: Path) -> str:
 
 def _unreadable(path: Path, error: Exception) -> Loaded:
     if isinstance(error, FileNotFoundError):
-        what, cure = "there is no such settings file", "write one, or name yours with -c FILE"
+        what, cure = (
+            "there is no such settings file",
+            "write one with `labwire init`, or name yours with -c FILE",
+        )
     elif isinstance(error, UnicodeDecodeError):
         what, cure = f"not UTF-8 text (byte {error.start})", "save the file as UTF-8"
     elif isinstance(error, OSError):

@@ -56,6 +56,13 @@ class Parts:
             if isinstance(table, dict) and isinstance(table.get("id"), str):
                 yield (name, number, "id"), table["id"]
 
+    def named_drivers(self) -> Iterator[tuple[Location, str]]:
+        """The place of every `[[line]]` with the driver that it names, also of lines with mistakes."""
+        lines = self.loaded.tables.get("line")
+        for number, table in enumerate(_array_of(lines)):
+            if isinstance(table, dict) and isinstance(table.get("driver"), str):
+                yield ("line", number) if isinstance(lines, list) else ("line",), table["driver"]
+
 
 def read_parts(loaded: Loaded, connectors: Mapping[str, ConnectorFactory]) -> Parts:
     """Read every table of `loaded` with the model of its package; `connectors` are known types by name."""
@@ -67,8 +74,10 @@ def read_parts(loaded: Loaded, connectors: Mapping[str, ConnectorFactory]) -> Pa
     parts.monitor = _read_single(parts, "monitor", MonitorTable)
     parts.lines = list(_read_array(parts, "line", LineSettings))
     parts.routes = list(_read_array(parts, "route", Route))
-    for location, table in _read_array(parts, "connector", ConnectorTable):
-        parts.connectors.append(_read_connector(parts, location, table, connectors))
+    shells = dict(_read_array(parts, "connector", ConnectorTable))
+    for location, shell in shells.items():
+        parts.connectors.append(_read_connector(parts, location, shell, connectors))
+    _report_own_settings_of_bad_shells(parts, shells, connectors)
     return parts
 
 
@@ -165,10 +174,36 @@ def _read_connector(
     if factory is None:
         _report_unknown_connector_type(parts, location, table.type, sorted(connectors))
         return ConnectorPart(location, table, None, None)
-    data = own_settings(table)
+    settings = _read_own_settings(parts, location, own_settings(table), factory)
+    return ConnectorPart(location, table, factory, settings)
+
+
+def _report_own_settings_of_bad_shells(
+    parts: Parts,
+    shells: Mapping[Location, ConnectorTable],
+    connectors: Mapping[str, ConnectorFactory],
+) -> None:
+    """A mistake in a key that all connectors have does not hide those in the keys of its type."""
+    tables = parts.loaded.tables.get("connector")
+    for number, table in enumerate(_array_of(tables)):
+        location = ("connector", number) if isinstance(tables, list) else ("connector",)
+        if location in shells or not isinstance(table, dict):
+            continue
+        named = table.get("type")
+        if not isinstance(named, str):
+            continue
+        if named in connectors:
+            own = {key: value for key, value in table.items() if key not in shell_keys()}
+            _read_own_settings(parts, location, own, connectors[named])
+        else:
+            _report_unknown_connector_type(parts, location, named, sorted(connectors))
+
+
+def _read_own_settings(
+    parts: Parts, location: Location, data: Mapping[str, Any], factory: ConnectorFactory
+) -> BaseModel | None:
     settings, faults = read_model(factory.settings_model, data)
-    own = factory.settings_model.model_fields
-    known = sorted({*own, *shell_keys()})
+    known = sorted({*factory.settings_model.model_fields, *shell_keys()})
     faults = [
         Fault(fault.place, fault.message, did_you_mean(str(fault.place[-1]), known))
         if fault.message == "unknown key" and len(fault.place) == 1
@@ -177,7 +212,7 @@ def _read_connector(
     ]
     _report(parts, location, faults)
     _report_open_secrets(parts, location, factory.settings_model, data)
-    return ConnectorPart(location, table, factory, settings)
+    return settings
 
 
 def _report_unknown_connector_type(

@@ -89,7 +89,7 @@ class ConnectorTable(BaseModel):
         le=MOST_LANES,
         description=(
             "Ordered queues side by side. 1 keeps the order of each line; more keep only the order of each specimen. "
-            "Change it only when nothing waits."
+            "A change counts from the first start with nothing waiting."
         ),
     )
     window: int = Field(

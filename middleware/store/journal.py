@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, text, true, update
 
 from middleware.model import MessageKind
-from middleware.store.rows import execute, execute_many
+from middleware.store.rows import execute_many, fetch
 from middleware.store.schema import JOURNAL, JournalState
 
 # Written literally, so that both engines can use the partial index (DESIGN 6.5).
@@ -162,7 +162,7 @@ def append(conn: Connection, entry: JournalEntry) -> int:
         "quirks": ",".join(entry.quirks),
         "reason": entry.reason,
     }
-    return int(execute(conn, _APPEND, row).scalar_one())
+    return int(fetch(conn, _APPEND, row)[0][0])
 
 
 def confirm_ack(conn: Connection, journal_ids: Sequence[int]) -> None:
@@ -174,19 +174,20 @@ def to_process(conn: Connection, after_id: int, limit: int) -> list[StoredEntry]
     """The oldest entries that wait to be processed, in order of arrival. Cheap from 0: only waiting
     ones are indexed.
     """
-    rows = conn.execute(_TO_PROCESS, {"after_id": after_id, "count": limit})
     return [
         StoredEntry(
-            row.id,
-            row.line,
-            row.driver,
-            MessageKind(row.kind),
-            row.received_at,
-            bytes(row.text),
-            tuple(row.quirks.split(",")) if row.quirks else (),
-            row.replays,
+            entry_id,
+            line,
+            driver,
+            MessageKind(kind),
+            received_at,
+            bytes(message),
+            tuple(quirks.split(",")) if quirks else (),
+            replays,
         )
-        for row in rows
+        for entry_id, line, driver, kind, received_at, message, quirks, replays in fetch(
+            conn, _TO_PROCESS, {"after_id": after_id, "count": limit}
+        )
     ]
 
 
@@ -273,8 +274,8 @@ def previous_of_line(conn: Connection, line: str, before_id: int) -> tuple[int, 
     """The entry before `before_id` on the same line, and whether its acknowledgement is known to
     have arrived.
     """
-    row = conn.execute(_PREVIOUS, {"of_line": line, "before": before_id}).first()
-    return (row.id, bool(row.ack_confirmed)) if row is not None else None
+    found = fetch(conn, _PREVIOUS, {"of_line": line, "before": before_id})
+    return (found[0][0], bool(found[0][1])) if found else None
 
 
 def counts_for_people(conn: Connection) -> dict[JournalState, int]:

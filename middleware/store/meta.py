@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from middleware.errors import StoreError
-from middleware.store.rows import execute
+from middleware.store.rows import fetch
 from middleware.store.schema import COUNTERS, META
 
 STORE_ID_LENGTH = 6
@@ -31,6 +31,7 @@ _TAKE = (
 )
 
 
+_GET = select(META.c.value).where(META.c.key == bindparam("of_key"))
 _FACTS = select(META.c.key, META.c.value).where(
     META.c.key.in_((STORE_ID, _ENVIRONMENT, _CREATED_AT))
 )
@@ -85,7 +86,8 @@ def identity(conn: Connection) -> StoreIdentity | None:
 
 def get(conn: Connection, key: str) -> str | None:
     """The value under `key`, or None."""
-    return conn.scalar(select(META.c.value).where(META.c.key == key))
+    found = fetch(conn, _GET, {"of_key": key})
+    return found[0][0] if found else None
 
 
 def put(conn: Connection, key: str, value: str) -> None:
@@ -99,11 +101,11 @@ def take_numbers(conn: Connection, counter: str, count: int) -> int:
     """Reserve `count` numbers of a counter; answers the first. A rolled back transaction gives them
     back.
     """
-    last = execute(conn, _TAKE, {"counter": counter, "count": count}).scalar()
-    if last is None:
+    taken = fetch(conn, _TAKE, {"counter": counter, "count": count})
+    if not taken:
         conn.execute(insert(COUNTERS).values(name=counter, value=count))
-        last = count
-    return last - count + 1
+        return 1
+    return int(taken[0][0]) - count + 1
 
 
 def write_probe(conn: Connection) -> None:

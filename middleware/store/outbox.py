@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from middleware.model import Outcome, OutcomeKind
 from middleware.store import audit, meta
 from middleware.store import outbox_statements as statements
-from middleware.store.rows import execute, execute_many, insert_rows
+from middleware.store.rows import execute_many, fetch, insert_rows
 from middleware.store.schema import LANES, OUTBOX, OUTBOX_COUNTS, OUTBOX_RESULTS, OutboxState
 
 OUTBOX_COUNTER = "outbox_number"
@@ -73,13 +73,13 @@ def allocate_numbers(conn: Connection, count: int) -> int:
 def allocate_lane(conn: Connection, connector: str, lane: int, count: int) -> int:
     """Reserve `count` places at the end of a lane, in order; answers the first."""
     place = {"of_connector": connector, "of_lane": lane, "count": count}
-    last = execute(conn, statements.TAKE_SEQ, place).scalar()
-    if last is None:
+    taken = fetch(conn, statements.TAKE_SEQ, place)
+    if not taken:
         conn.execute(
             insert(LANES).values(connector=connector, lane=lane, last_seq=count, low_water=0)
         )
-        last = count
-    return last - count + 1
+        return 1
+    return int(taken[0][0]) - count + 1
 
 
 def enqueue(
@@ -145,7 +145,7 @@ def claim(
     }
     claimed: list[ClaimedRow] = []
     seen: set[str] = set()
-    for row in execute(conn, statements.CLAIM, place).all():
+    for row in fetch(conn, statements.CLAIM, place):
         if within.specimens_once and row[4] in seen:
             break
         seen.add(row[4])

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, Executable, bindparam, func, select, text, update
 
 from middleware.model import ReleaseState
 from middleware.store import audit, meta
-from middleware.store.rows import insert_rows
+from middleware.store.rows import fetch_any, insert_rows, marks
 from middleware.store.schema import RESULTS
 
 RESULT_COUNTER = "result_id"
@@ -42,6 +43,8 @@ class Run(NamedTuple):
     run: int
     release_state: str
     version: int
+    fingerprint: bytes
+    duplicate_of: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,34 +83,48 @@ _MAY_BECOME: Mapping[ReleaseState, frozenset[ReleaseState]] = {
     ReleaseState.NOT_FOR_LIS: frozenset(),
 }
 
-_EARLIER = (
-    select(
-        RESULTS.c.fingerprint,
-        RESULTS.c.id,
-        RESULTS.c.journal_id,
-        RESULTS.c.line,
-        RESULTS.c.measured_at,
-        RESULTS.c.release_state,
-        RESULTS.c.duplicate_of,
+
+@lru_cache(maxsize=16)
+def _earlier(count: int) -> Executable:
+    """The statement for `count` fingerprints."""
+    return (
+        select(
+            RESULTS.c.fingerprint,
+            RESULTS.c.id,
+            RESULTS.c.journal_id,
+            RESULTS.c.line,
+            RESULTS.c.measured_at,
+            RESULTS.c.release_state,
+            RESULTS.c.duplicate_of,
+        )
+        .where(
+            RESULTS.c.sample_id == bindparam("of_sample"),
+            RESULTS.c.fingerprint.in_([bindparam(name) for name in marks(count)]),
+        )
+        .order_by(RESULTS.c.id)
     )
-    .where(RESULTS.c.fingerprint.in_(bindparam("prints", expanding=True)))
-    .order_by(RESULTS.c.id)
-)
-_RUNS = (
-    select(
-        RESULTS.c.sample_id,
-        RESULTS.c.id,
-        RESULTS.c.journal_id,
-        RESULTS.c.line,
-        RESULTS.c.test_code,
-        RESULTS.c.test_detail,
-        RESULTS.c.run,
-        RESULTS.c.release_state,
-        RESULTS.c.version,
+
+
+@lru_cache(maxsize=16)
+def _runs(count: int) -> Executable:
+    """The statement for `count` samples."""
+    return (
+        select(
+            RESULTS.c.sample_id,
+            RESULTS.c.id,
+            RESULTS.c.journal_id,
+            RESULTS.c.line,
+            RESULTS.c.test_code,
+            RESULTS.c.test_detail,
+            RESULTS.c.run,
+            RESULTS.c.release_state,
+            RESULTS.c.version,
+            RESULTS.c.fingerprint,
+            RESULTS.c.duplicate_of,
+        )
+        .where(RESULTS.c.sample_id.in_([bindparam(name) for name in marks(count)]))
+        .order_by(RESULTS.c.id)
     )
-    .where(RESULTS.c.sample_id.in_(bindparam("samples", expanding=True)))
-    .order_by(RESULTS.c.id)
-)
 
 
 def allocate_ids(conn: Connection, count: int) -> int:
@@ -132,21 +149,21 @@ def save(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     return ids
 
 
-def by_fingerprints(conn: Connection, prints: Collection[bytes]) -> dict[bytes, list[Earlier]]:
-    """Stored results with these fingerprints, oldest first; fingerprints without any are absent."""
+def by_fingerprints(
+    conn: Connection, sample_id: str, prints: Collection[bytes]
+) -> dict[bytes, list[Earlier]]:
+    """Stored results of a sample with these fingerprints, oldest first; fingerprints without any are absent."""
     found: dict[bytes, list[Earlier]] = {}
-    for chunk in _chunks(prints):
-        for row in conn.execute(_EARLIER, {"prints": chunk}):
-            found.setdefault(bytes(row[0]), []).append(Earlier(*row[1:]))
+    for row in fetch_any(conn, _earlier, list(prints), {"of_sample": sample_id}):
+        found.setdefault(bytes(row[0]), []).append(Earlier(*row[1:]))
     return found
 
 
 def runs_of_samples(conn: Connection, sample_ids: Collection[str]) -> dict[str, list[Run]]:
     """All stored runs of these samples, oldest first; samples without any are absent."""
     found: dict[str, list[Run]] = {}
-    for chunk in _chunks(sample_ids):
-        for row in conn.execute(_RUNS, {"samples": chunk}):
-            found.setdefault(row[0], []).append(Run(*row[1:]))
+    for row in fetch_any(conn, _runs, list(sample_ids)):
+        found.setdefault(row[0], []).append(Run._make(row[1:]))
     return found
 
 

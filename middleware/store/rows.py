@@ -1,20 +1,23 @@
-"""The hot path of writing: statements compiled once, then only tuples go down to the database.
+"""The hot path: statements compiled once, then only tuples go down to the database and come back.
 
-SQLAlchemy's own execution costs two to three times as much a row, for conversions that these plain
-values (text, numbers, bytes, None) do not need. The statements are the same ones, written with
-SQLAlchemy and compiled for the engine's dialect.
+SQLAlchemy's own execution costs two to three times as much a row, and some 8 us more a statement, for conversions that
+these plain values (text, numbers, bytes, None) do not need. The statements are the same ones, written with SQLAlchemy
+and compiled for the engine's dialect; errors are SQLAlchemy's too. On SQLite they go straight to its driver, within
+the connection's transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Executable, Table
-from sqlalchemy.engine import CursorResult
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError
 
 from middleware.errors import StoreError
 
@@ -34,18 +37,15 @@ def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
     """
     if not rows:
         return
-    names, is_uniform = _columns_of(rows)
-    if is_uniform:
-        names = _with_values(table, names, rows)
-    if is_uniform and len(names) > 1:
-        values = list(map(itemgetter(*names), rows))
-    else:
-        defaults = [(name, _default_of(table.c[name])) for name in names]
-        values = [tuple(row.get(name, default) for name, default in defaults) for row in rows]
+    names, values = _uniform(table, rows) or _various(table, rows)
     at = 0
     for count in _portions(len(values), len(names)):
         sql = _insert_text(conn.dialect, table, names, count)
-        conn.exec_driver_sql(sql, tuple(chain.from_iterable(values[at : at + count])))
+        portion = tuple(chain.from_iterable(values[at : at + count]))
+        if conn.dialect.positional:
+            _run(conn, sql, portion)
+        else:
+            conn.exec_driver_sql(sql, portion)
         at += count
 
 
@@ -59,29 +59,79 @@ def execute_many(conn: Connection, statement: Executable, rows: Sequence[Row]) -
         return conn.execute(statement, rows).rowcount
     sql, names, constants = _compiled(conn.dialect, statement)
     if constants:
-        values = [tuple(map({**constants, **row}.__getitem__, names)) for row in rows]
-    else:
-        values = [tuple(map(row.__getitem__, names)) for row in rows]
-    return conn.exec_driver_sql(sql, values).rowcount
+        rows = [{**constants, **row} for row in rows]
+    values = [tuple(map(row.__getitem__, names)) for row in rows]
+    if len(values) == 1:
+        return _run(conn, sql, values[0]).rowcount
+    return _run(conn, sql, values, is_many=True).rowcount
 
 
-def execute(conn: Connection, statement: Executable, row: Row) -> CursorResult[*tuple[Any, ...]]:
-    """Run any statement once. Values come back as the driver has them (no type conversion of
-    results).
-    """
+def fetch(conn: Connection, statement: Executable, row: Row) -> list[tuple[Any, ...]]:
+    """Run a statement that answers rows. Their values are as the driver has them (no conversion)."""
     if not conn.dialect.positional:
-        return conn.execute(statement, row)
+        return [tuple(found) for found in conn.execute(statement, row)]
     sql, names, constants = _compiled(conn.dialect, statement)
-    values = tuple(map({**constants, **row}.__getitem__, names))
-    return conn.exec_driver_sql(sql, values)
+    values = tuple(map({**constants, **row}.__getitem__ if constants else row.__getitem__, names))
+    return _run(conn, sql, values).fetchall()  # type: ignore[return-value]
+
+
+MOST_ALIKE = 512
+"""Values in one list of a statement."""
+
+
+def fetch_any(
+    conn: Connection,
+    statement_of: Callable[[int], Executable],
+    values: Sequence[Any],
+    more: Row | None = None,
+) -> list[tuple[Any, ...]]:
+    """Run a statement for any number of values, and `more` parameters that are always the same.
+
+    `statement_of(count)` has the parameters `marks(count)`. Their number is rounded up to a power of two, the last
+    value said again, so that few different statements are made.
+    """
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(values), MOST_ALIKE):
+        part = list(values[start : start + MOST_ALIKE])
+        count = 1 << (len(part) - 1).bit_length()
+        part += part[-1:] * (count - len(part))
+        named = dict(zip(marks(count), part, strict=True), **(more or {}))
+        found += fetch(conn, statement_of(count), named)
+    return found
+
+
+@lru_cache(maxsize=16)
+def marks(count: int) -> tuple[str, ...]:
+    """The names of `count` parameters of a list."""
+    return tuple(f"p{number}" for number in range(count))
+
+
+def _run(
+    conn: Connection, sql: str, values: Sequence[Any], *, is_many: bool = False
+) -> DBAPICursor:
+    """Hand a statement to SQLite's driver, in the connection's transaction."""
+    if not conn.in_transaction():
+        conn.begin()
+    cursor = conn.connection.cursor()
+    try:
+        if is_many:
+            cursor.executemany(sql, values)
+        else:
+            cursor.execute(sql, values)
+    except sqlite3.Error as error:
+        cursor.close()  # else the error's traceback keeps a statement, and that the connection's locks
+        raise DBAPIError.instance(
+            sql, None, error, sqlite3.Error, hide_parameters=True, dialect=conn.dialect
+        ) from error
+    return cursor
 
 
 @lru_cache(maxsize=1024)
 def _portions(rows: int, columns: int) -> tuple[int, ...]:
     """How many rows each INSERT takes: powers of two, so that few different statements are ever prepared.
 
-    One statement for many rows is one step of the database: with a step for each row the writer's thread would let go of
-    the interpreter and wait for it again at every row, while the reactor's thread wants it.
+    One statement for many rows is one step of the database. With a step for each row the thread would let go of the
+    interpreter at every row, and wait for it again when another thread wants it.
     """
     portions: list[int] = []
     largest = 1 << (max(1, min(MOST_ROWS, MOST_PARAMETERS // columns)).bit_length() - 1)
@@ -103,32 +153,44 @@ def _compiled(
     return str(compiled), tuple(compiled.positiontup or ()), constants
 
 
-def _columns_of(rows: Sequence[Row]) -> tuple[tuple[str, ...], bool]:
-    """All columns that any row names, and whether every row names all of them."""
-    keys = rows[0].keys()
-    if all(row.keys() == keys for row in rows):
-        return tuple(keys), True
-    seen: dict[str, None] = {}
-    for row in rows:
-        seen.update(dict.fromkeys(row))
-    return tuple(seen), False
+Values = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+"""Names of columns, and for each row their values."""
 
 
-def _with_values(table: Table, names: tuple[str, ...], rows: Sequence[Row]) -> tuple[str, ...]:
-    """Without the columns that are None in every row: a result leaves half of its columns empty, and
+def _uniform(table: Table, rows: Sequence[Row]) -> Values | None:
+    """The values of rows that all name the same columns; None when these do not."""
+    width = len(rows[0])
+    if width == 1 or any(len(row) != width for row in rows):
+        return None
+    try:
+        names = _filled(table, rows)
+        return names, list(map(itemgetter(*names), rows))
+    except KeyError:  # as many columns, but others
+        return None
+
+
+def _various(table: Table, rows: Sequence[Row]) -> Values:
+    names = tuple(dict.fromkeys(chain.from_iterable(rows)))
+    defaults = [(name, _default_of(table.c[name])) for name in names]
+    return names, [tuple(row.get(name, default) for name, default in defaults) for row in rows]
+
+
+def _filled(table: Table, rows: Sequence[Row]) -> tuple[str, ...]:
+    """The columns of the rows without those that are None in each: a result leaves half of its columns empty, and
     writing them costs as much as the others.
     """
-    may_be_left_out = _nullable(table)
     first = rows[0]
-    empty = [name for name in names if first[name] is None and name in may_be_left_out]
-    for row in rows:
-        # One comparison a row while nothing new turns up.
-        if len(empty) > 1 and itemgetter(*empty)(row) != (None,) * len(empty):
-            empty = [name for name in empty if row[name] is None]
-    if len(empty) <= 1:  # (not followed any further above)
-        return names
-    left_out = frozenset(empty)
-    return tuple(name for name in names if name not in left_out)
+    may_be_left_out = _nullable(table)
+    empty = [name for name, value in first.items() if value is None and name in may_be_left_out]
+    if len(empty) < 2 or len(empty) > len(first) - 2:  # noqa: PLR2004 - one name alone makes no tuple
+        return tuple(first)
+    combinations = set(map(itemgetter(*empty), rows))
+    left_out = {
+        name
+        for name, values in zip(empty, zip(*combinations, strict=True), strict=True)
+        if not any(value is not None for value in values)
+    }
+    return tuple(name for name in first if name not in left_out)
 
 
 @lru_cache(maxsize=32)

@@ -253,9 +253,8 @@ RESULTS = Table(
     Column("received_at", Float, nullable=False),
     sqlite_autoincrement=True,
 )
-Index("results_by_fingerprint", RESULTS.c.fingerprint)
 Index("results_by_journal", RESULTS.c.journal_id)
-Index("results_by_sample_id", RESULTS.c.sample_id, RESULTS.c.id)
+Index("results_by_sample_id", RESULTS.c.sample_id, RESULTS.c.fingerprint)
 Index(
     "results_held",
     RESULTS.c.id,

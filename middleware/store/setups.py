@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from middleware.errors import StoreError
+from middleware.store.rows import fetch
 from middleware.store.schema import SETUPS
 
 
@@ -46,7 +47,7 @@ def save(conn: Connection, setup: AppliedSetup) -> int:
 
 def current_generation(conn: Connection) -> int:
     """The generation in force. Raises StoreError when no node has applied any."""
-    found = conn.scalar(_NEWEST)
+    found = fetch(conn, _NEWEST, {})[0][0]
     if found is None:
         raise StoreError(
             "no settings were ever applied to this store",

@@ -175,7 +175,9 @@ class Writer:
     def _run(self) -> None:
         while True:
             if self._trouble is not None:
-                if self._waiting.wait_for_close(self._timing.probe_s):
+                is_closing = self._waiting.wait_for_close(self._timing.probe_s)
+                self._refuse_late_jobs()
+                if is_closing:
                     break
                 self._probe()
                 continue
@@ -201,6 +203,14 @@ class Writer:
                     job.error = trouble
         seconds = time.monotonic() - started
         self._reactor.callFromThread(self._announce, batch, seconds, trouble)
+
+    def _refuse_late_jobs(self) -> None:
+        """Jobs that were submitted in the moment of the trouble, too late to be failed with the others."""
+        late = self._waiting.take_all()
+        for job in late:
+            job.error = self._trouble
+        if late:
+            self._reactor.callFromThread(_tell_all, late)
 
     def _attempt_each(self, batch: Sequence[Job]) -> _Failed | None:
         """One transaction for each job; a job's own fault stays with it, trouble of the store ends
@@ -332,6 +342,11 @@ def _run_all(batch: Sequence[Job], connection: Connection) -> Exception | None:
 
 def _here(run: Callable[[], Exception | None]) -> Exception | None:
     return run()
+
+
+def _tell_all(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        _tell(job)
 
 
 def _tell(job: Job) -> None:

@@ -39,6 +39,7 @@ class PairEnd:
         self._clock = clock
         self._arriving: deque[bytes] = deque()
         self._ending: Failure | None = None
+        self._is_ended_here = False
         self._is_scheduled = False
 
     def write(self, data: bytes) -> None:
@@ -71,14 +72,15 @@ class PairEnd:
         self._arriving.append(data)
         self._schedule()
 
-    def end(self, reason: Failure) -> None:
-        """The connection ends, after what is on its way."""
+    def end(self, reason: Failure, *, is_ended_here: bool = False) -> None:
+        """The connection ends, after what is on its way. Who rests does not see the other's end."""
         self._ending = reason
+        self._is_ended_here = is_ended_here
         self._schedule()
 
     def _close(self, error: Exception) -> None:
         if self.is_open:
-            self.end(_failure(error))
+            self.end(_failure(error), is_ended_here=True)
             if self.peer is not None:
                 self.peer.end(_failure(ConnectionDone()))
 
@@ -95,7 +97,8 @@ class PairEnd:
                 self._arriving.appendleft(data[READ_BYTES:])
                 data = data[:READ_BYTES]
             self.protocol.dataReceived(data)
-        if self._ending is not None and self.is_open and not (self._arriving and self.is_paused):
+        is_unseen = self.is_paused and (self._arriving or not self._is_ended_here)
+        if self._ending is not None and self.is_open and not is_unseen:
             self.is_open = False
             self.protocol.connectionLost(self._ending)
 

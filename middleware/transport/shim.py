@@ -56,7 +56,7 @@ class Shim(protocol.Protocol):
         self.bytes_out = 0
         self.opened_at = 0.0
         self.read_at = 0.0  # monotonic: when bytes last came
-        self.written_at = 0.0
+        self.answered_at = 0.0  # monotonic: when a message was last answered
         self.is_open = False
         self.on_opened: Callable[[Any], None] | None = None  # the transport's: set socket options
         self.on_closed: Callable[[Shim, str], None] | None = None
@@ -158,6 +158,8 @@ class Shim(protocol.Protocol):
             return False
         self._flush()
         is_sent = self.bytes_out != before
+        if is_sent:
+            self.answered_at = self._now()
         if events:
             self._owner.events_arrived(self, events)
         self._settle()
@@ -201,7 +203,6 @@ class Shim(protocol.Protocol):
 
     def _write(self, data: bytes) -> None:
         self.bytes_out += len(data)
-        self.written_at = self._now()
         if self._is_blocked or self._send_some is None:
             self.transport.write(data)
             return

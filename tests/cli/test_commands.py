@@ -59,6 +59,38 @@ def test_a_message_is_shown_with_its_whole_life(site: CliSite) -> None:
     assert "nul_in_text" in out
 
 
+def test_the_life_of_a_message_names_who_did_what_and_what_is_still_to_come(
+    holding_site: CliSite,
+) -> None:
+    """An inspector reads it from top to bottom, and a technologist sees what waits."""
+    number = str(holding_site.receive("A1001"))
+    (first, second) = (
+        str(item["id"]) for item in holding_site.run("results", "list", "--json").items
+    )
+    holding_site.run("results", "release", first, "--as", "Dr Huber", "--reason", "compared")
+    holding_site.run("results", "reject", second, "--as", "Dr Weiss")
+    life = [
+        step["what"]
+        for step in holding_site.run("messages", "show", number, "--json").items[0]["life"]
+    ]
+    assert life[0].startswith("received on the line chem-1 and stored; then acknowledged")
+    assert life[1] == "processed under setup 1: 2 results (2 held)"
+    assert f"Dr Huber: released results {first} (compared)" in life
+    assert f"Dr Weiss: rejected results {second}" in life
+    assert life[-1].endswith("waits for lis: not sent yet")
+    assert life[-1] in holding_site.run("messages", "show", number).out
+
+
+def test_results_that_wait_for_a_person_are_the_end_of_the_story_so_far(
+    holding_site: CliSite,
+) -> None:
+    """Whoever looks up a message learns that it is up to somebody, and which command decides."""
+    number = str(holding_site.receive("A1001"))
+    out = holding_site.run("messages", "show", number).out
+    assert "2 held results wait for a person: labwire results release" in out
+    assert out.count("This line holds every result for a person") == 1
+
+
 def test_a_message_as_json_has_bytes_records_results_and_outbox(site: CliSite) -> None:
     """A program gets every byte back."""
     (item,) = site.run("messages", "show", str(site.receive("A1001", 3)), "--json").items
@@ -160,13 +192,18 @@ def test_status_without_a_node_tells_what_the_store_knows(site: CliSite) -> None
     document = json.loads(said.out)
     assert document["is_running"] is False
     assert document["waiting_for_a_person"] == {"unreadable_messages": 1}
-    assert "does not run" in site.run("status").out
+    said = site.run("status")
+    assert "does not run" in said.out
+    assert "start it with `labwire run`" in said.out
+    assert "labwire messages list --state unreadable" in said.out
 
 
 def test_lines_are_listed_without_a_node(site: CliSite) -> None:
     """What should be there."""
     (line,) = site.run("lines", "--json").items
     assert (line["line"], line["state"]) == ("chem-1", "stopped")
+    assert (line["driver"], line["address"]) == ("generic_astm", "127.0.0.1:0")
+    assert "No node runs" in site.run("lines").err
 
 
 def test_doctor_looks_at_everything_and_says_what_to_do(site: CliSite) -> None:

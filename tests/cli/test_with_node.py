@@ -40,7 +40,15 @@ class StandIn:
             "labwire": 1,
             "kind": "status",
             "node": {"name": "cli-lab", "environment": "test"},
-            "lines": [{"line": "chem-1", "state": "connected", "last_message_at": RECEIVED_AT}],
+            "lines": [
+                {
+                    "line": "chem-1",
+                    "state": "connected",
+                    "since": RECEIVED_AT,
+                    "detail": "10.1.2.3 is here",
+                    "last_message_at": RECEIVED_AT,
+                }
+            ],
             "connectors": [
                 {
                     "connector": "lis",
@@ -110,6 +118,9 @@ def test_status_is_the_nodes_own(site: CliSite) -> None:
     assert "2031-03-04 10:30:00" in said.out
     (line,) = site.run("lines", "--json").items
     assert line["last_message_at"] == "2031-03-04T09:30:00.000+00:00"
+    assert line["detail"] == "10.1.2.3 is here"
+    (same,) = json.loads(site.run("status", "--json").out)["lines"]
+    assert same["since"] == "2031-03-04T09:30:00.000+00:00"
 
 
 def test_a_warning_stands_first_with_what_to_do(site: CliSite, node: StandIn) -> None:

@@ -156,6 +156,27 @@ def test_an_answer_to_another_message_is_ignored(lis: LisBench) -> None:
     assert codes(lis.done[0]) == [("accepted", "AA")]
 
 
+@pytest.mark.parametrize("count", [1, 2000])
+def test_messages_of_the_lis_are_refused_at_once_and_its_answer_is_heard(
+    lis: LisBench, count: int
+) -> None:
+    """Some LIS send news or heartbeats on the connection that brings them results: delivery goes on."""
+    lis.deliver(1)
+    news = [b"MSH|^~\\&|LIS||LABWIRE||20310304||ADT^A08|N%d|D|2.5.1\r" % n for n in range(count)]
+    lis.answer(*news, ack(1))
+    assert codes(lis.done[0]) == [("accepted", "AA")]
+    answers = lis.socket.value()
+    assert (answers.count(b"\rMSA|A"), answers.count(b"\rMSA|AA")) == (count, 0)
+
+
+def test_control_characters_of_an_answer_do_not_reach_the_store() -> None:
+    """PostgreSQL takes no NUL in a text: the settlement would fail for ever, and with it the lane."""
+    refused = judge(ack(1, "AE", "ERR||OBX^1|103|E||||un\x00known\x07test"), "C1")
+    odd = judge(ack(1, "A\x00"), "C1")
+    assert "un known test" in refused.text
+    assert all(text.isprintable() for one in (refused, odd) for text in (one.code, one.text))
+
+
 def test_an_answer_that_means_nothing_is_deferred() -> None:
     """Nothing is called accepted that was not."""
     outcome = judge(ack(1, "??"), "C1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from middleware.delivery.lane import PAUSE_PROBE_S, STORE_RETRY_S
+from middleware.model import Outcome, OutcomeKind
 from middleware.store import outbox
 from middleware.store.writer import Topic, WriteQueue
 from tests.kit.lane_bench import ACCEPTED, DEFERRED, REFUSED, LaneBench
@@ -207,3 +208,16 @@ def test_a_connector_that_raises_does_not_end_the_lane(bench: LaneBench) -> None
     bench.connector.answer = lambda _message: ACCEPTED
     bench.timers.advance(STORE_RETRY_S)
     assert bench.states() == ["accepted"]
+
+
+def test_the_words_of_the_lis_do_not_become_a_warning(bench: LaneBench) -> None:
+    """A warning is logged, and a LIS that asks for patience may name the patient whose record is locked."""
+    words = "record of TESTCASE^ADA is locked"
+    locked = Outcome(kind=OutcomeKind.DEFERRED, code="AE", text=words, reply=b"MSH|")
+    bench.connector.answer = lambda _message: locked
+    bench.queue("S-1")
+    bench.lane.start()
+    bench.clock.advance(30)
+    (warning,) = bench.health.current()
+    assert warning.text.startswith("AE")
+    assert "ADA" not in warning.text

@@ -116,6 +116,11 @@ def test_a_range_is_read_only_by_its_rule_and_only_upwards() -> None:
         "Infinity",
         '""',
         "No Result",
+        "Invalid",
+        "FAILED",
+        "Not tested",
+        "Error 12",
+        "ERR-7",
     ],
 )
 def test_a_masked_value_is_held(text: str) -> None:
@@ -140,6 +145,20 @@ def test_what_only_looks_like_a_number_never_becomes_another_number(text: str) -
         assert text == "20310304"
     else:
         assert (value.kind, value.number) == (ValueKind.UNEXPLAINED, None)
+
+
+@pytest.mark.parametrize("text", ["*5.4", "!5.4", "(5.4)", "# 12", "5.4H"])
+def test_a_number_with_a_mark_is_held_with_or_without_a_unit(text: str) -> None:
+    """The mark says something of the number that nobody would see."""
+    for unit in ("", "g/L"):
+        value = _explain(text, unit=unit)
+        assert (value.kind, value.number) == (ValueKind.UNEXPLAINED, None)
+
+
+def test_a_word_of_failure_is_a_value_where_the_profile_says_so() -> None:
+    """An analyzer may report Invalid as its outcome."""
+    policy = ValuePolicy(qualitative=frozenset({"invalid"}))
+    assert _explain("INVALID", policy).kind is ValueKind.TEXT
 
 
 @pytest.mark.parametrize("text", ["POS", "NEG", "DARK YELLOW", "+", "++", "2+", "+-", "PNG\\1.PNG"])

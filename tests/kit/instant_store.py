@@ -10,8 +10,8 @@ from sqlalchemy.pool import StaticPool
 from twisted.internet.defer import Deferred, fail, succeed
 
 from middleware.errors import StoreNotWritable
-from middleware.store.schema import METADATA, SETUPS
 from middleware.store import meta
+from middleware.store.schema import METADATA, SETUPS
 from middleware.store.writer import Topic, WriteQueue
 
 _engine = create_engine("sqlite://", poolclass=StaticPool)

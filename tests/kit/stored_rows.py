@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from middleware.model import Result
-from middleware.pipeline.rows import result_columns, specimen_columns
+from middleware.pipeline.rows import measured_columns, result_columns, specimen_columns
 
 
 def stored_row(result: Result, **decision: Any) -> dict[str, Any]:
@@ -15,6 +15,7 @@ def stored_row(result: Result, **decision: Any) -> dict[str, Any]:
     return (
         shared
         | specimen_columns(result.specimen)
-        | result_columns(result, "Europe/Berlin")
+        | measured_columns(result.measured, "Europe/Berlin")
+        | result_columns(result)
         | decided
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -66,6 +69,18 @@ def test_more_than_one_read_joined_waits_for_each_commit(bench: LineBench) -> No
     assert len(bench.writer.journal()) == sessions
 
 
+def test_an_analyzer_that_sends_all_and_hangs_up_loses_nothing(bench: LineBench) -> None:
+    """It waits for no answer; what it sent before it hung up is still looked at."""
+    bench.end.write(SESSION * 3)
+    bench.end.loseConnection()
+    for _ in range(3):
+        bench.turn()
+        bench.writer.commit()
+    bench.turn()
+    assert [entry["text"] for entry in bench.writer.journal()] == [TEXT] * 3
+    assert bench.line.state is LineState.LISTENING
+
+
 def test_the_transport_rests_while_the_commit_is_awaited(bench: LineBench) -> None:
     """What is sent meanwhile stays with the peer."""
     bench.send(ENQ, *FRAMES)
@@ -111,6 +126,22 @@ def test_an_acknowledgement_that_is_lost_is_never_called_arrived(bench: LineBenc
     bench.send(ENQ, *FRAMES, EOT)
     bench.pass_time(0.1, step=0.05)
     assert [entry["ack_confirmed"] for entry in bench.writer.journal()] == [False, True]
+
+
+def test_a_connection_that_died_before_its_acknowledgement_leaves_nothing_behind(
+    bench: LineBench,
+) -> None:
+    """An analyzer that hangs up each time before our ACK must not fill the memory with old connections."""
+    bench.send(ENQ, *FRAMES)
+    assert bench.listener.end is not None
+    gone = weakref.ref(bench.listener.end.protocol)
+    bench.end.abortConnection()
+    bench.turn()
+    bench.writer.commit()
+    bench.connect()
+    gc.collect()
+    assert gone() is None
+    assert len(bench.writer.journal()) == 1
 
 
 def test_a_failed_commit_is_tried_again_and_then_acknowledged(bench: LineBench) -> None:
@@ -262,7 +293,8 @@ def test_the_status_says_what_happened_on_the_wire(bench: LineBench) -> None:
     bench.send(ENQ, FRAMES[0], bad, *FRAMES[1:], EOT)
     status = bench.line.status()
     assert status.messages == 1
-    assert status.frames["received accepted"] == 5
+    assert status.frames["received ok"] == 5
+    assert status.frames["received bad_checksum"] == 1
     assert "frame received" in status.last_error
     assert status.bytes_in == 2 + len(b"".join(FRAMES)) + len(bad)
     assert status.bytes_out == 7

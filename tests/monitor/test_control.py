@@ -90,7 +90,16 @@ def test_an_unknown_verb_is_refused_with_the_known_ones(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"nonsense", b"[]", b'{"verb":"greet"}', b'{"verb":"greet","author":"","arguments":{}}'],
+    [
+        b"nonsense",
+        b"[]",
+        b"[" * 100_000,
+        b'{"verb":"greet"}',
+        b'{"verb":"greet","author":"","arguments":{}}',
+        b'{"verb":"greet","author":"a\\nb","arguments":{}}',
+        b'{"verb":"greet","author":"\\ud800","arguments":{}}',
+    ],
+    ids=lambda line: line[:40].decode(),
 )
 def test_a_request_of_the_wrong_shape_is_refused(folder: Path, line: bytes) -> None:
     """A stray program on the same machine."""

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from middleware.observe import events, log, metrics
+from middleware.wire.lis1.outcomes import OF_RECEIVED, OF_SENT
 
 CANARY = "MUELLER^ANNA"
 
@@ -39,13 +40,15 @@ def test_an_accepted_message_is_counted_and_timed() -> None:
 
 
 def test_a_line_that_changes_state_is_in_one_state_only(lines: io.StringIO) -> None:
-    """And it is logged once when it comes up, once when it goes down."""
+    """The metrics follow each change; the log waits for one that lasts."""
     for state, is_up in (("down", False), ("neutral", True), ("receiving", True), ("down", False)):
         events.LineStateChanged("t2", "generic", state, is_up).emit()
     assert _value("labwire_line_state", line="t2", state="receiving") == 0
     assert _value("labwire_line_state", line="t2", state="down") == 1
     assert _value("labwire_line_up", line="t2", driver="generic") == 0
-    assert len(re.findall(r'"line (?:up|down)"', lines.getvalue())) == 2
+    assert lines.getvalue() == ""
+    events.LineConnection("t2", "generic", "down", is_up=False).emit()
+    assert re.findall(r'"line (?:up|down)"', lines.getvalue()) == ['"line down"']
 
 
 def test_an_empty_outbox_never_alerts() -> None:
@@ -75,6 +78,17 @@ def test_a_field_that_nobody_allowed_is_left_out_by_name(lines: io.StringIO) -> 
     log.write(logging.INFO, "test", sample_id="4711", line="t5")
     assert "4711" not in lines.getvalue()
     assert '"dropped_fields": ["sample_id"]' in lines.getvalue()
+
+
+def test_a_bad_checksum_can_be_alerted_on_from_the_first_scrape() -> None:
+    """The link and the metrics speak one language: RELIABILITY section 6."""
+    assert {
+        "received": tuple(outcome.value for outcome in OF_RECEIVED),
+        "sent": tuple(outcome.value for outcome in OF_SENT),
+    } == metrics.FRAME_OUTCOMES
+    metrics.initialise([("t7", "generic")], [])
+    labels = {"line": "t7", "direction": "received", "outcome": "bad_checksum"}
+    assert metrics.REGISTRY.get_sample_value("labwire_frames_total", labels) == 0
 
 
 def test_known_lines_and_connectors_are_there_from_the_first_scrape() -> None:

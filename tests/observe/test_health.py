@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from middleware.observe.health import WARNABLES, Health, Severity, WarnableCode
+from middleware.observe import log
+from middleware.observe.health import (
+    LOG_AGAIN_AFTER_S,
+    WARNABLES,
+    Health,
+    Severity,
+    WarnableCode,
+)
 from tests.kit.fake_clock import FIRST_MOMENT, FakeClock
 
 
@@ -99,3 +108,31 @@ def test_an_unknown_code_is_a_mistake_of_ours(clock: FakeClock) -> None:
     """Codes are a closed set."""
     with pytest.raises(ValueError, match="no-such-code"):
         Health(clock).raise_warning("no-such-code")
+
+
+def test_a_warning_that_comes_and_goes_is_not_logged_each_time(clock: FakeClock) -> None:
+    """An analyzer that connects for each message would fill the log with its line's warning."""
+    stream = io.StringIO()
+    log.configure(as_json=True, stream=stream)
+    health = Health(clock)
+    for _ in range(5):
+        health.raise_warning("line-down", "chem-1")
+        clock.advance(61)
+        assert _codes(health) == ["line-down"]
+        health.clear("line-down", "chem-1")
+    log.configure()
+    assert stream.getvalue().count("warning raised") == 1
+    assert stream.getvalue().count("warning cleared") == 1
+
+
+def test_a_warning_that_comes_back_later_is_logged_again(clock: FakeClock) -> None:
+    """Tomorrow's trouble is news."""
+    stream = io.StringIO()
+    log.configure(as_json=True, stream=stream)
+    health = Health(clock)
+    for _ in range(2):
+        health.raise_warning("disk-low")
+        health.clear("disk-low")
+        clock.advance(LOG_AGAIN_AFTER_S)
+    log.configure()
+    assert stream.getvalue().count("warning raised") == 2

@@ -10,6 +10,7 @@ import pytest
 from middleware.errors import DriverError
 from middleware.model import (
     MeasuredTime,
+    MessageKind,
     Outcome,
     OutcomeKind,
     ReleaseMode,
@@ -130,6 +131,24 @@ def test_a_replay_sends_nothing_twice_and_replaces_what_was_held(conn, run) -> N
     ]
 
 
+def test_an_incomplete_message_is_never_processed(conn) -> None:
+    """DESIGN 5.3: it broke off, so `12.4` may stand there as `1`; the analyzer has the whole of it."""
+    cut = journal.JournalEntry(
+        line="chem-1",
+        driver="made",
+        kind=MessageKind.RESULT,
+        received_at=RECEIVED_AT,
+        text=b"H|\\^&\rO|1|S1001\rR|1|^^^GLU|1",
+        wire=b"",
+        state=journal.JournalState.INCOMPLETE,
+        reason="terminator_missing",
+    )
+    entry_id = journal.append(conn, cut)
+    with pytest.raises(CommandRefused, match="incomplete"):
+        ask(conn, "messages.replay", ids=[entry_id])
+    assert journal.to_process(conn, 0, 10) == []
+
+
 def test_a_message_that_still_waits_is_not_replayed(conn) -> None:
     """It will be processed anyway."""
     entry = journaled(conn)
@@ -161,7 +180,9 @@ def test_a_waiting_message_can_be_held_and_let_go(conn, run) -> None:
 
 
 @pytest.mark.parametrize(
-    "ids", [None, [], ["1"], [0], [-1], [True], "1", list(range(1, AT_ONCE_MAX + 2))], ids=str
+    "ids",
+    [None, [], ["1"], [0], [-1], [2**63], [True], "1", list(range(1, AT_ONCE_MAX + 2))],
+    ids=str,
 )
 def test_anything_but_a_list_of_numbers_is_refused(conn, ids: Any) -> None:
     """A command comes from outside the process."""

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock as Timers
 
 from middleware.errors import DriverError
 from middleware.model import Envelope
-from middleware.pipeline.worker import BATCH, RETRY_S, Worker, WorkerParts
+from middleware.pipeline.worker import BATCH, GATHER_S, RETRY_S, Worker, WorkerParts
 from middleware.store import journal, results
 from middleware.store.results import ResultFilter
 from middleware.store.schema import JournalState
@@ -82,6 +82,28 @@ def test_a_new_message_wakes_the_worker(conn, start, writer) -> None:
     assert sample_ids(conn) == ["S1"]
 
 
+def test_messages_that_follow_soon_go_together(conn, start, writer, clock, timers: Timers) -> None:
+    """Each batch costs the same whatever it holds, so under load the worker waits a moment for company."""
+    start()
+    for sample_id in (b"S1", b"S2", b"S3"):
+        journaled(conn, sample_id)
+        writer.announce(Topic.JOURNAL)
+    assert sample_ids(conn) == ["S1"]
+    clock.advance(GATHER_S)
+    timers.advance(GATHER_S)
+    assert (sample_ids(conn), len(writer.queues)) == (["S1", "S2", "S3"], 2)
+
+
+def test_a_message_after_a_pause_is_taken_at_once(conn, start, writer, clock) -> None:
+    """At a moderate load nothing waits for company."""
+    start()
+    for sample_id in (b"S1", b"S2"):
+        journaled(conn, sample_id)
+        writer.announce(Topic.JOURNAL)
+        clock.advance(GATHER_S)
+    assert sample_ids(conn) == ["S1", "S2"]
+
+
 def test_a_message_that_cannot_be_read_stops_nothing(conn, start) -> None:
     """Neither a profile's error nor a driver's bug; both say why."""
     entries = [journaled(conn, text) for text in (b"S1", b"BAD", b"BUG", b"S2")]
@@ -129,3 +151,24 @@ def test_a_stopped_worker_takes_nothing_more(conn, start, writer) -> None:
     journaled(conn, b"S1")
     writer.announce(Topic.JOURNAL)
     assert (stopped, sample_ids(conn)) == ([None], [])
+
+
+def test_a_message_that_comes_while_a_batch_is_written_is_not_forgotten(
+    conn, start, writer, clock, timers: Timers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was acknowledged: no later message may be needed to remind the worker of it."""
+    submit = writer.submit
+
+    def submitting(*arguments: Any):
+        done = submit(*arguments)
+        monkeypatch.setattr(writer, "submit", submit)
+        journaled(conn, b"S2")
+        writer.announce(Topic.JOURNAL)
+        return done
+
+    monkeypatch.setattr(writer, "submit", submitting)
+    journaled(conn, b"S1")
+    start()
+    clock.advance(GATHER_S)
+    timers.advance(GATHER_S)
+    assert sample_ids(conn) == ["S1", "S2"]

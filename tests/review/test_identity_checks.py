@@ -50,6 +50,14 @@ def test_a_result_without_sample_id_is_held(sample_id: str) -> None:
         "UNREADABLE",
         "_",
         "0 0",
+        "@@@",
+        "undefined",
+        "Unidentified",
+        "No sample ID",
+        "Not read",
+        "ID ERROR",
+        "INVALID",
+        "XXXXXX",
     ],
 )
 def test_what_a_reader_writes_when_it_reads_nothing_is_held(sample_id: str) -> None:
@@ -57,7 +65,9 @@ def test_what_a_reader_writes_when_it_reads_nothing_is_held(sample_id: str) -> N
     assert codes(made_result(sample_id)) == ["placeholder_sample_id"]
 
 
-@pytest.mark.parametrize("sample_id", ["0001", "E100", "NA2001", "ERNA-1", "BC1", "1", "A", "UN1"])
+@pytest.mark.parametrize(
+    "sample_id", ["0001", "E100", "NA2001", "ERNA-1", "BC1", "1", "A", "UN1", "ID1", "X1", "INV7"]
+)
 def test_a_true_sample_id_is_no_placeholder(sample_id: str) -> None:
     """The laboratory's own numbers may begin like a placeholder."""
     assert codes(made_result(sample_id)) == []
@@ -84,6 +94,62 @@ def test_a_sample_id_against_the_lines_pattern_is_held() -> None:
     assert codes(made_result("260304012"), rules=rules) == ["sample_id_length"]
 
 
+@pytest.mark.parametrize(
+    "sample_id",
+    [
+        "QC-1", "qc1", "CTRL-L2", "CONTROL 1", "HIV_NEG", "A_LOPOS", "NTC", "BLANK",
+        "CAL 1", "C1-LEVEL2", "PosCtrl", "PC", "STD 2", "LOT 4451",
+    ],
+)  # fmt: skip
+def test_a_sample_id_that_names_a_control_is_held(sample_id: str) -> None:
+    """Many analyzers tell a control by nothing but its name; it must not become a patient's result by itself."""
+    assert codes(made_result(sample_id)) == ["looks_like_a_control"]
+
+
+@pytest.mark.parametrize(
+    "sample_id", ["26030401", "CALVIN1", "QCA77", "NEGRI-2", "C1", "PCR-1001", "STD-2231", "BLK1"]
+)
+def test_a_sample_id_that_only_begins_like_a_control_passes(sample_id: str) -> None:
+    """Whole words count, so that few tubes wait for nothing."""
+    assert codes(made_result(sample_id)) == []
+
+
+def test_the_lines_own_pattern_says_that_an_id_is_a_patients() -> None:
+    """A laboratory in Quebec may name its tubes QC-12345; its pattern settles that."""
+    rules = SampleIdRules(pattern=r"QC-\d{5}")
+    assert codes(made_result("QC-12345")) == ["looks_like_a_control"]
+    assert codes(made_result("QC-12345"), rules=rules) == []
+
+
+@pytest.mark.parametrize(
+    "specimen",
+    [
+        Specimen(sample_id="S1", instrument_sample_id="QC"),
+        Specimen(sample_id="S1", patient=Patient(name="CONTROL^LEVEL 1")),
+        Specimen(sample_id="S1", patient=Patient(identifiers=(Identifier(id="CTRL1"),))),
+    ],
+)
+def test_a_control_named_in_another_field_is_held(specimen: Specimen) -> None:
+    """Makers use the patient's name, the patient's number or their own number for it."""
+    assert codes(made_result(specimen=specimen)) == ["looks_like_a_control"]
+
+
+def test_a_patient_is_not_held_for_a_name_that_is_also_a_word() -> None:
+    """Blank and Level are families' names."""
+    for name in ("BLANK^ADA", "LEVEL^BEN", "CONTROLLI^CAL"):
+        specimen = Specimen(sample_id="S1", patient=Patient(name=name))
+        assert codes(made_result(specimen=specimen)) == []
+
+
+def test_an_id_that_the_driver_doubts_is_held_with_what_stands_beside_it() -> None:
+    """A running number may be another patient's tube."""
+    specimen = Specimen(sample_id="117", sample_id_doubt="O-3.2 is 'AB-2603140001'")
+    context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), ())
+    (finding,) = run(made_result(specimen=specimen), context)
+    assert finding.code == "doubtful_sample_id"
+    assert "AB-2603140001" in finding.text
+
+
 def specimen_of(patient: Patient) -> Specimen:
     return Specimen(sample_id="S1", patient=patient)
 
@@ -107,6 +173,21 @@ def test_two_patients_for_one_sample_id_hold_the_whole_specimen(
     context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), everything)
     found = [[finding.code for finding in run(result, context)] for result in everything]
     assert found == [["patients_contradict"], ["patients_contradict"], []]
+
+
+def test_a_patient_of_whom_little_is_said_does_not_hide_a_contradiction_of_the_others() -> None:
+    """The first record has a name only; the second and third have different patient ids."""
+    patients = (
+        Patient(name="TESTCASE^ADA"),
+        Patient(identifiers=(Identifier(id="P1"),)),
+        Patient(identifiers=(Identifier(id="P2"),)),
+    )
+    results = tuple(
+        made_result(specimen=specimen_of(patient), test=f"T{place}")
+        for place, patient in enumerate(patients)
+    )
+    context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), results)
+    assert set(context.contradicted) == {"S1"}
 
 
 def test_the_same_patient_written_twice_is_no_contradiction() -> None:

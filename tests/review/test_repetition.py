@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from middleware.model import Comment, Identifier, MeasuredTime, Patient, Specimen
-from middleware.review.repetition import Earlier, Occasion, Relation, fingerprint, judge
+from middleware.review.repetition import (
+    Earlier,
+    Occasion,
+    Relation,
+    fingerprint,
+    judge,
+    specimen_hash,
+)
 from tests.kit.made_setups import made_result, made_value
 from tests.kit.stored_rows import stored_row
 
@@ -16,7 +23,8 @@ EARLIER = Earlier(result_id=7, journal_id=3)
 
 def mark(line: str = "chem-1", **change: Any) -> bytes:
     """The fingerprint of a result that differs from the usual one in `change`."""
-    return fingerprint(stored_row(made_result(**change)) | {"line": line})
+    row = stored_row(made_result(**change)) | {"line": line}
+    return fingerprint(specimen_hash(row), row)
 
 
 def occasion(*, has_time: bool = True, previous: tuple[int, bool] | None = None) -> Occasion:

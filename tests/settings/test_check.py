@@ -55,7 +55,7 @@ MISTAKES = [
     ("[node]", "[[node]]", "node", "[[node]]", "stands once", "[node]"),
     ('loft = "north"', "", "connector.loft", "[[connector]]", "loft is missing", "pigeons start"),
     ('loft = "north"', 'loft = "n"\nspeed = 12', "connector.speed", "speed", "equal to 9", "fast"),
-    ('id = "haem-1"', 'id = "Haem 1"', "line.id", '"Haem 1"', "pattern", "lower-case"),
+    ('id = "haem-1"', 'id = "Haem 1"', "line.id", '"Haem 1"', "not written as it must be", "lower-case"),
     ('"10.1.2.3"', "10", "line.transport.host", "host =", "text in quotation marks", "analyzer"),
 ]  # fmt: skip
 
@@ -90,6 +90,17 @@ def test_all_mistakes_are_reported_at_once() -> None:
         "line.driver",
         "route.to",
     } <= keys
+
+
+def test_a_mistake_in_one_key_hides_no_mistake_in_another_key_of_its_table() -> None:
+    """A misspelt driver, and the connector's own keys, are told in the same round as the rest."""
+    text = (
+        GOOD.replace('id = "chem-1"\ndriver = "plain"', 'id = "Chem"\ndriver = "plane"')
+        .replace('type = "mail_pigeon"', 'type = "mail_pigeon"\nlanes = 0')
+        .replace('loft = "north"', 'lotf = "north"')
+    )
+    keys = {problem.key for problem in errors_in(problems_of(text))}
+    assert {"line.id", "line.driver", "connector.lanes", "connector.lotf"} <= keys
 
 
 def test_the_second_of_several_lines_is_found_in_its_own_place() -> None:

@@ -140,7 +140,7 @@ def test_earlier_results_are_found_by_fingerprint(conn: Connection) -> None:
     journal_id = journal.append(conn, entry())
     row = result_row(journal_id)
     results.save(conn, [row, row])
-    found = results.by_fingerprints(conn, {row["fingerprint"], b"none"})
+    found = results.by_fingerprints(conn, row["sample_id"], {row["fingerprint"], b"none"})
     assert list(found) == [row["fingerprint"]]
     assert [one.result_id for one in found[row["fingerprint"]]] == [1, 2]
 
@@ -150,7 +150,8 @@ def test_more_fingerprints_than_one_statement_takes_are_all_found(conn: Connecti
     journal_id = journal.append(conn, entry())
     rows = [result_row(journal_id, record) for record in range(2000)]
     results.save(conn, rows)
-    assert len(results.by_fingerprints(conn, [row["fingerprint"] for row in rows])) == 2000
+    prints = [row["fingerprint"] for row in rows]
+    assert len(results.by_fingerprints(conn, rows[0]["sample_id"], prints)) == 2000
 
 
 def test_runs_of_a_sample_are_found_for_judging_a_further_one(conn: Connection) -> None:

@@ -77,7 +77,7 @@ def test_a_message_goes_all_the_way(engine: Engine) -> None:
         assert (waiting.id, waiting.text) == (first, entry().text)
         marked = {**result_row(first, 2), "is_manual": True}
         ids = results.save(conn, [result_row(first, 1), marked])
-        found = results.by_fingerprints(conn, [marked["fingerprint"]])
+        found = results.by_fingerprints(conn, marked["sample_id"], [marked["fingerprint"]])
         assert found[marked["fingerprint"]][0].result_id == ids[1]
         assert [row["is_manual"] for row in results.by_ids(conn, ids)] == [False, True]
         done = journal.Processed(first, MessageKind.RESULT, JournalState.PROCESSED, 2.0, 1, 2)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
+from twisted.internet.defer import Deferred
 
 from middleware.errors import StoreNotWritable
 from middleware.store import journal, meta
 from middleware.store.engine import open_engine
+from middleware.store.jobs import Job, WriteQueue
 from middleware.store.trouble import is_store_trouble, not_writable
 from middleware.store.writer import Writer, WriterTiming
 from tests.kit.store import PumpedReactor
@@ -166,3 +168,30 @@ def test_the_error_that_people_see_names_no_parameter() -> None:
     assert str(shown) == "The store cannot commit: database or disk is full."
     assert "Doe" not in str(shown)
     assert shown.what_to_do
+
+
+@pytest.mark.slow
+def test_a_job_that_comes_in_the_moment_of_the_trouble_is_refused_too(
+    engine: Engine, reactor: PumpedReactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was submitted while the store still seemed well, and put behind the jobs that were failed."""
+    disk = BrokenDisk(engine)
+    disk.is_broken = True
+    writer = Writer(engine, reactor, WriterTiming(probe_s=0.005))
+    late: list[Deferred[int]] = []
+    take_all = writer._waiting.take_all
+
+    def and_one_more() -> list[Job]:
+        taken = take_all()
+        if not late:
+            late.append(Deferred())
+            writer._waiting.put(Job(append, WriteQueue.INTAKE, sender=late[0]))
+        return taken
+
+    monkeypatch.setattr(writer._waiting, "take_all", and_one_more)
+    writer.start()
+    with pytest.raises(StoreNotWritable):
+        reactor.result_of(writer.submit(append))
+    with pytest.raises(StoreNotWritable):
+        reactor.result_of(late[0])
+    reactor.result_of(writer.stop())

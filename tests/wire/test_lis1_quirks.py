@@ -108,6 +108,18 @@ def test_nul_is_kept_in_the_strict_profile_and_removed_by_quirk() -> None:
     assert texts_of(feed(tolerant_link("nul_in_text"), ENQ + encode_frame(1, padded))) == [TEXT]
 
 
+def test_a_line_feed_ends_a_record_only_where_one_begins_when_both_are_named() -> None:
+    """LF alone between records is read; LF inside a text is dropped and never cuts a value."""
+    link = tolerant_link("line_feed_in_text", "line_feed_ends_record")
+    for sent in (
+        TEXT.replace(b"\r", b"\n"),
+        TEXT.replace(b"\r", b"\r\n"),
+        TEXT.replace(b"5.4", b"5\n.4"),
+    ):
+        data = ENQ + encode_frame(1, sent) + EOT
+        assert texts_of(feed(link, data)) == [TEXT]
+
+
 def test_a_constant_number_repeats_only_what_is_identical() -> None:
     """A resend is recognised by its bytes when its number says nothing."""
     link = tolerant_link("frame_number_constant")
@@ -263,7 +275,7 @@ def test_doubled_replies_do_not_acknowledge_frames_that_were_not_read() -> None:
     while link.bytes_to_send() != EOT:
         sent += link.receive_bytes(ACK, NOW) + link.receive_bytes(ACK, NOW)
     assert sent == [MessageDelivered(1)]
-    assert link.counts()["sent", "accepted"] == 5
+    assert link.counts()["sent", "ok"] == 5
 
 
 def test_every_quirk_is_documented_and_tested_here() -> None:

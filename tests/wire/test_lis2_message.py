@@ -303,3 +303,11 @@ def test_nothing_of_a_patient_shows_in_the_representation_of_a_record() -> None:
     """Records end up in tracebacks and logs."""
     record = parse_message(CHEMISTRY).patients[0]
     assert "TESTCASE" not in repr(record)
+
+
+def test_a_message_that_is_cut_keeps_its_records_and_lets_go_of_its_tree() -> None:
+    """A node that reads thousands of messages an hour does not wait for the garbage collector."""
+    message = parse_message(CHEMISTRY)
+    message.cut()
+    assert [record.parent for record in message.records] == [None] * len(message.records)
+    assert message.text().encode("iso8859-1") == CHEMISTRY

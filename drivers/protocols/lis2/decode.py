@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from drivers.protocols.lis2.paths import check_paths, locate
 from drivers.protocols.lis2.queries import QueryReader
-from drivers.protocols.lis2.remarks import Remarks
-from drivers.protocols.lis2.results import ResultReader
+from drivers.protocols.lis2.results import Place, ResultReader
 from drivers.protocols.lis2.specimens import SpecimenReader
 from drivers.protocols.lis2.tables import REPORT_CANNOT_BE_DONE, REPORT_PENDING
 from middleware.driver.api import DecodeContext
 from middleware.driver.mapping import text_reader
 from middleware.driver.profile import HeaderSection, Profile
 from middleware.errors import DriverError
-from middleware.model import AnalyzerStatus, Envelope, Fault, Result, SourcePointer, Unread
+from middleware.model import (
+    AnalyzerStatus,
+    Envelope,
+    Fault,
+    Result,
+    SourcePointer,
+    Unread,
+    proven,
+)
 from middleware.wire.lis2 import Fault as RecordFault
 from middleware.wire.lis2 import FaultCode, Message, Path, Record
 
@@ -25,6 +31,7 @@ _UNREAD_REASONS = {
     REPORT_CANNOT_BE_DONE: "the analyzer could not do the test",
     REPORT_PENDING: "the analyzer has the specimen and no result yet",
 }
+_new_envelope = proven(Envelope)
 _NO_RESULT = "the order has no result"
 
 
@@ -60,8 +67,8 @@ class MessageReader:
                     field="H",
                 )
         results, unread = self._read_groups(message, context)
-        queries = tuple(self._queries.read(record) for record in message.queries)
-        return Envelope(
+        queries = tuple([self._queries.read(record) for record in message.queries])
+        return _new_envelope(
             analyzer=self._analyzer(header),
             analyzer_serial=self._serial(header),
             message_control_id=self._control_id(header),
@@ -92,50 +99,35 @@ class MessageReader:
         message_role = self._specimens.role_of_message(message.header)
         results: list[Result] = []
         unread: list[Unread] = []
-        runs = _Runs()
-        for patient, order in _groups(message):
-            remarks = self._results.remarks
-            said = remarks(patient).beside(remarks(order))
-            specimen = self._specimens.read(order, message_role)
-            records = order.results
-            if not records:
-                unread.append(_unread(order, specimen.sample_id, said))
-            # Two tubes without a readable id are two specimens: their results are no runs.
-            tube = specimen.sample_id or f"\0{order.index}"
-            for record in records:
-                result = self._results.read(record, specimen, said, context.time_zone)
-                results.append(runs.number(result, tube))
+        runs: dict[str, dict[tuple[str, str], int]] = {}
+        for patient in message.patients:
+            said = self._results.remarks(patient)
+            person = self._specimens.read_patient(patient)
+            for order in patient.orders:
+                specimen = self._specimens.read(order, person, message_role)
+                # Two tubes without a readable id are two specimens: their results are no runs.
+                tube = specimen.sample_id or f"\0{order.index}"
+                place = Place(
+                    specimen,
+                    said.beside(self._results.remarks(order)),
+                    context.time_zone,
+                    runs.setdefault(tube, {}),
+                )
+                read = [self._results.read(record, place) for record in order.results]
+                results += read
+                if not read:
+                    unread.append(_unread(order, place))
         return tuple(results), tuple(unread)
 
 
-class _Runs:
-    """Numbers the results of one test and detail on one tube in one message, from 1."""
-
-    def __init__(self) -> None:
-        self._seen: Counter[tuple[str, str, str]] = Counter()
-
-    def number(self, result: Result, tube: str) -> Result:
-        kind = (tube, result.test_code, result.test_detail)
-        self._seen[kind] += 1
-        run = self._seen[kind]
-        return result if run == 1 else result.model_copy(update={"run": run})
-
-
-def _groups(message: Message) -> Iterator[tuple[Record, Record]]:
-    """Every order with the patient above it."""
-    for patient in message.patients:
-        for order in patient.orders:
-            yield patient, order
-
-
-def _unread(order: Record, sample_id: str, said: Remarks) -> Unread:
+def _unread(order: Record, place: Place) -> Unread:
     report_type = _REPORT_TYPE.of(order)
     reason = _UNREAD_REASONS.get(report_type, _NO_RESULT)
     return Unread(
-        sample_id=sample_id,
+        sample_id=place.specimen.sample_id,
         reason=f"{reason} (O-26 is {report_type})" if report_type else reason,
         record=order.index,
-        comments=said.comments,
+        comments=place.said.comments,
     )
 
 
@@ -143,11 +135,13 @@ def _statuses(message: Message) -> tuple[AnalyzerStatus, ...]:
     """What stands under the header, and scientific records: said of the analyzer, of no specimen."""
     records = [*message.header.children, *message.scientific]
     return tuple(
-        AnalyzerStatus(
-            text=record.raw[:_LONGEST_STATUS_TEXT],
-            source=SourcePointer(record=record.index, name=record.letter),
-        )
-        for record in records
+        [
+            AnalyzerStatus(
+                text=record.raw[:_LONGEST_STATUS_TEXT],
+                source=SourcePointer(record=record.index, name=record.letter),
+            )
+            for record in records
+        ]
     )
 
 

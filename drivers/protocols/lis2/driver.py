@@ -21,6 +21,10 @@ from middleware.wire.lis2 import Message, parse_message
 
 NAME = "lis2"
 
+MOST_RESULTS = 10_000
+"""In one message. A run of a whole plate has some hundreds; reading more would keep every other line waiting."""
+_RESULT_BEGINS = b"\rR"
+
 
 class Lis2Driver:
     """The driver of one analyzer model that speaks LIS2 (`middleware.driver.api.Driver`)."""
@@ -62,7 +66,15 @@ class Lis2Driver:
 
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
         """Read a whole message. Raises DriverError when it cannot be read at all."""
-        return self._reader.read(self._parse(text, context), context)
+        if text.count(_RESULT_BEGINS) > MOST_RESULTS:
+            raise DriverError(
+                f"the message holds {text.count(_RESULT_BEGINS)} result records; at most {MOST_RESULTS} are read",
+                what_to_do="Let the analyzer send its results in smaller messages.",
+            )
+        message = self._parse(text, context)
+        envelope = self._reader.read(message, context)
+        message.cut()
+        return envelope
 
     def _parse(self, text: bytes, context: DecodeContext) -> Message:
         try:

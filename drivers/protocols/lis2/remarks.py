@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from drivers.protocols.lis2.paths import locate
+from drivers.protocols.lis2.paths import read_together
 from drivers.protocols.lis2.tables import COMMENT_INSTRUMENT_FLAG
-from middleware.model import Comment
+from middleware.driver.profile import PathRule
+from middleware.model import Comment, proven
 from middleware.wire.lis2 import Record
 
-_SOURCE = locate("C-3")
-_TEXT = locate("C-4")
-_KIND = locate("C-5")
 _COMMENT = "C"
+_PARTS = read_together([PathRule(path=path) for path in ("C-3", "C-4", "C-5")], _COMMENT)
+_new_comment = proven(Comment)
 
 
 class Remarks(NamedTuple):
@@ -23,6 +23,8 @@ class Remarks(NamedTuple):
 
     def beside(self, other: Remarks) -> Remarks:
         """These and `other` together."""
+        if not other.comments:
+            return self
         return Remarks(self.comments + other.comments, self.alarms + other.alarms)
 
 
@@ -31,21 +33,17 @@ NO_REMARKS = Remarks()
 
 def read_remarks(record: Record, no_flag: frozenset[str]) -> Remarks:
     """The comments directly on `record`. Left out are empty ones, and alarms whose text (in `no_flag`) means none."""
-    children = record.children
-    if not children:
+    said = [child for child in record.children if child.letter == _COMMENT]
+    if not said:
         return NO_REMARKS
-    comments = [_read(child) for child in children if child.letter == _COMMENT]
-    kept = [
-        comment
-        for comment in comments
-        if comment.text and not (_is_alarm(comment) and comment.text in no_flag)
-    ]
-    return Remarks(tuple(kept), tuple(comment.text for comment in kept if _is_alarm(comment)))
-
-
-def _is_alarm(comment: Comment) -> bool:
-    return comment.kind == COMMENT_INSTRUMENT_FLAG
-
-
-def _read(record: Record) -> Comment:
-    return Comment(text=_TEXT(record), source=_SOURCE(record), kind=_KIND(record))
+    comments: list[Comment] = []
+    alarms: list[str] = []
+    for comment in said:
+        source, text, kind = _PARTS(comment)
+        is_alarm = kind == COMMENT_INSTRUMENT_FLAG
+        if not text or (is_alarm and text in no_flag):
+            continue
+        comments.append(_new_comment(text=text, source=source, kind=kind))
+        if is_alarm:
+            alarms.append(text)
+    return Remarks(tuple(comments), tuple(alarms))

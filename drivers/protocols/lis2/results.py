@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from drivers.protocols.lis2.paths import check_paths, locate
+from drivers.protocols.lis2.paths import check_paths, read_together
 from drivers.protocols.lis2.remarks import Remarks, read_remarks
-from drivers.protocols.lis2.sent_value import value_reader
+from drivers.protocols.lis2.sent_value import ValueReader
 from drivers.protocols.lis2.tables import ABNORMAL_FLAGS, RESULT_STATUSES
-from drivers.protocols.lis2.universal_test_id import universal_test_id_reader
-from middleware.driver.mapping import split_flags, text_reader
+from drivers.protocols.lis2.universal_test_id import UniversalTestId, universal_test_id_reader
+from middleware.driver.mapping import split_flags
 from middleware.driver.profile import Profile, ResultSection
 from middleware.driver.times import read_time
-from middleware.driver.values import REASON_NO_TEST, SentValue, ValuePolicy
+from middleware.driver.values import ValuePolicy
 from middleware.model import (
     AbnormalFlag,
     Result,
     ResultStatus,
     SourcePointer,
     Specimen,
+    proven,
 )
 from middleware.wire.lis2 import Record
 
@@ -32,6 +34,29 @@ _FACTOR = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8})?")
 Flags = tuple[tuple[AbnormalFlag, ...], tuple[str, ...]]
 
 
+_UNKNOWN = ResultStatus.UNKNOWN
+_new_result = proven(Result)
+
+
+@dataclass(slots=True)
+class Place:
+    """What all results of one order share. `said` is what was said of the order and of its patient.
+
+    `runs` counts the results of each test and detail on this tube in this message.
+    """
+
+    specimen: Specimen
+    said: Remarks
+    time_zone: str
+    runs: dict[tuple[str, str], int]
+
+    def next_run(self, test_id: UniversalTestId) -> int:
+        """The number of the next result of a test, from 1."""
+        test = (test_id.code, test_id.detail)
+        run = self.runs[test] = self.runs.get(test, 0) + 1
+        return run
+
+
 class ResultReader:
     """I make a Result from a result record and the specimen that it stands under."""
 
@@ -39,65 +64,72 @@ class ResultReader:
         section, values = profile.result, profile.values
         _check(section)
         self._test_id = universal_test_id_reader(section)
-        self._test_name = text_reader(section.test_name, locate)
-        self._value = value_reader(section.value, frozenset(values.rules))
-        self._policy = ValuePolicy(
-            frozenset(values.rules),
-            frozenset(word.casefold() for word in values.qualitative),
-            frozenset(word.casefold() for word in values.masked),
+        self._value = ValueReader(
+            section.value,
+            ValuePolicy(
+                frozenset(values.rules),
+                frozenset(word.casefold() for word in values.qualitative),
+                frozenset(word.casefold() for word in values.masked),
+            ),
         )
-        self._unit = text_reader(section.unit, locate)
-        self._reference_range = text_reader(section.reference_range, locate)
-        self._flags_text = text_reader(section.flags, locate)
+        self._texts = read_together(
+            (
+                section.test_name,
+                section.unit,
+                section.reference_range,
+                section.flags,
+                section.status,
+                section.measured_at,
+                section.operator,
+                section.module,
+                section.reagent_lot,
+                section.dilution,
+            ),
+            "R",
+        )
         self._flags = _flags_reader(section)
-        self._status_text = text_reader(section.status, locate)
         self._statuses = _statuses(section)
-        self._measured_at = text_reader(section.measured_at, locate)
         self._time_format = section.measured_at.format if section.measured_at is not None else ""
-        self._operator = text_reader(section.operator, locate)
-        self._module = text_reader(section.module, locate)
-        self._reagent_lot = text_reader(section.reagent_lot, locate)
-        self._dilution = text_reader(section.dilution, locate)
         self._no_flag = frozenset(section.no_flag)
 
     def remarks(self, record: Record) -> Remarks:
         """The comments on a record, alarms by this profile's words."""
         return read_remarks(record, self._no_flag)
 
-    def read(self, record: Record, specimen: Specimen, above: Remarks, time_zone: str) -> Result:
-        """One result. `above` is what was said of its order and patient; it holds for each result below."""
+    def read(self, record: Record, place: Place) -> Result:
+        """One result."""
         test_id = self._test_id(record)
-        remarks = above.beside(self.remarks(record)) if record.children else above
-        flags_text = self._flags_text(record)
+        name, unit, usual, flags_text, status_text, time, operator, module, lot, dilution = (
+            self._texts(record)
+        )
         marks = record.delimiters
         flags, own_flags = self._flags(flags_text, marks.repeat, marks.component)
-        status_text = self._status_text(record)
-        status = self._statuses.get(status_text, ResultStatus.UNKNOWN)
-        unit = self._unit(record)
-        text, raw, rule, reason = self._value(record)
-        if not test_id.code:
-            reason = REASON_NO_TEST
-        value = self._policy.explain(SentValue(text, raw, unit, status, flags_text, rule, reason))
-        dilution = self._dilution(record)
-        return Result(
-            specimen=specimen,
+        status = self._statuses.get(status_text, _UNKNOWN)
+        remarks = place.said
+        if record.children:
+            remarks = remarks.beside(self.remarks(record))
+        return _new_result(
+            specimen=place.specimen,
             test_code=test_id.code,
-            test_name=self._test_name(record),
+            test_name=name,
             test_detail=test_id.detail,
             test_id_raw=test_id.raw,
-            value=value,
+            run=place.next_run(test_id),
+            value=self._value.read(record, test_id.code, unit, status, flags_text),
             unit=unit,
-            reference_range=self._reference_range(record),
+            unit_ucum="",  # said by nobody yet
+            reference_range=usual,
             abnormal_flags=flags,
             abnormal_flags_raw=flags_text,
             instrument_flags=own_flags + remarks.alarms,
             status=status,
             status_raw=status_text,
-            measured=read_time(self._measured_at(record), time_zone, self._time_format),
-            operator=self._operator(record),
-            module=self._module(record),
-            reagent_lot=self._reagent_lot(record),
+            measured=read_time(time, place.time_zone, self._time_format),
+            operator=operator,
+            module=module,
+            reagent_lot=lot,
             dilution_factor=_factor(dilution) if dilution else None,
+            is_manual=False,
             comments=remarks.comments,
             source=_pointer(record.index, record.letter),
         )

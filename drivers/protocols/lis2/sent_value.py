@@ -6,15 +6,18 @@ names one component knows that the others are not the value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from middleware.driver.values import (
     REASON_MISPLACED,
+    REASON_NO_TEST,
     REASON_REPEATED,
     REASON_SPLIT,
+    SentValue,
+    ValuePolicy,
     ValueRule,
 )
+from middleware.model import ResultStatus, ResultValue
 from middleware.wire.lis2 import Path, Record, unescape
 
 
@@ -27,23 +30,39 @@ class ValuePart(NamedTuple):
     reason: str = ""
 
 
-def value_reader(path_text: str, rules: frozenset[ValueRule]) -> Callable[[Record], ValuePart]:
-    """A function from a result record to its value."""
-    path = Path.parse(path_text)
-    whole = Path(path.letter, path.field)
-    if path.component or path.repeat:
-        return lambda record: ValuePart(path.of(record), whole.of(record), str(path))
-    number = path.field
+class ValueReader:
+    """I read the value of a result record at one path."""
 
-    def read(record: Record) -> ValuePart:
-        raw = record.field(number)
+    def __init__(self, path_text: str, policy: ValuePolicy) -> None:
+        self._path = path = Path.parse(path_text)
+        self._whole = Path(path.letter, path.field)
+        self._is_whole = not (path.component or path.repeat)
+        self._policy = policy
+
+    def read(
+        self, record: Record, test_code: str, unit: str, status: ResultStatus, flag: str
+    ) -> ResultValue:
+        """The value; UNEXPLAINED when nothing says for which test it is. `flag` is the flags field as sent."""
+        field = record.field(self._path.field)
         delimiters = record.delimiters
-        if delimiters.repeat in raw or delimiters.component in raw:
-            return _choose(raw, record, rules)
-        text = unescape(raw, delimiters, record.encoding)
-        return ValuePart(text, text)
-
-    return read
+        is_plain = (
+            self._is_whole and delimiters.component not in field and delimiters.repeat not in field
+        )
+        if is_plain and test_code:
+            value = self._policy.plain_number(field, status)
+            if value is not None:
+                return value
+        if not self._is_whole:
+            part = ValuePart(self._path.of(record), self._whole.of(record), str(self._path))
+        elif is_plain:
+            text = unescape(field, delimiters, record.encoding)
+            part = ValuePart(text, text)
+        else:
+            part = _choose(field, record, self._policy.rules)
+        text, raw, rule, reason = part
+        if not test_code:
+            reason = REASON_NO_TEST
+        return self._policy.explain(SentValue(text, raw, unit, status, flag, rule, reason))
 
 
 def _choose(field: str, record: Record, rules: frozenset[ValueRule]) -> ValuePart:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from drivers.protocols.lis2.paths import check_paths, locate
-from middleware.driver.mapping import PATIENT, RoleFound, role_reader, text_reader
+from drivers.protocols.lis2.paths import check_paths, locate, read_together
+from drivers.protocols.lis2.sample_id_doubt import doubt_reader
+from middleware.driver.mapping import PATIENT, RoleFound, role_reader
 from middleware.driver.profile import RoleRule, SpecimenSection
-from middleware.model import Identifier, Patient, SampleRole, Specimen
+from middleware.model import Identifier, Patient, SampleRole, Specimen, proven
 from middleware.wire.lis2 import Path, Record
 
 _HEADER = "H"
+_PATIENT_ROLE = SampleRole.PATIENT
+_new_specimen = proven(Specimen)
+_new_patient = proven(Patient)
+_new_identifier = proven(Identifier)
 
 # Marks of the standard itself, in force for every profile. Training and debugging messages are nobody's results either;
 # there is no role of their own, and what matters is that none reaches a patient.
@@ -26,61 +31,70 @@ class SpecimenReader:
 
     def __init__(self, section: SpecimenSection) -> None:
         _check(section)
-        self._sample_id = text_reader(section.sample_id, locate)
-        self._instrument_sample_id = text_reader(section.instrument_sample_id, locate)
-        self._carrier = text_reader(section.carrier, locate)
-        self._position = text_reader(section.position, locate)
-        self._specimen_type = text_reader(section.specimen_type, locate)
+        self._texts = read_together(
+            (
+                section.sample_id,
+                section.instrument_sample_id,
+                section.carrier,
+                section.position,
+                section.specimen_type,
+            ),
+            "O",
+        )
+        self._doubt = doubt_reader(section)
         self._header_role = role_reader(_rules_of(section, in_header=True), locate)
         self._order_role = role_reader(_rules_of(section, in_header=False), locate)
         self._identifiers = [(locate(rule.path), rule.authority) for rule in section.patient_ids]
         self._name = [Path.parse(path) for path in _paths(section)]
-        self._birth_date = text_reader(section.birth_date, locate)
-        self._sex = text_reader(section.sex, locate)
+        self._person = read_together((section.birth_date, section.sex), "P")
 
     def role_of_message(self, header: Record) -> RoleFound:
         """What the header says of every specimen in the message."""
         return self._header_role(header)
 
-    def read(self, order: Record, message_role: RoleFound = PATIENT) -> Specimen:
+    def read(
+        self, order: Record, patient: Patient | None, message_role: RoleFound = PATIENT
+    ) -> Specimen:
         """The specimen of one order record; an order that the analyzer left out gives one without identifier."""
         role, role_rule = message_role
-        if role is SampleRole.PATIENT:
+        if role is _PATIENT_ROLE:
             role, role_rule = self._order_role(order)
-        return Specimen(
-            sample_id=self._sample_id(order),
-            instrument_sample_id=self._instrument_sample_id(order),
-            carrier=self._carrier(order),
-            position=self._position(order),
-            specimen_type=self._specimen_type(order),
+        sample_id, instrument_id, carrier, position, kind = self._texts(order)
+        return _new_specimen(
+            sample_id=sample_id,
+            sample_id_doubt=self._doubt(order),
+            instrument_sample_id=instrument_id,
+            carrier=carrier,
+            position=position,
+            specimen_type=kind,
             role=role,
             role_rule=role_rule,
-            patient=self._patient(order),
+            patient=patient,
         )
 
-    def _patient(self, order: Record) -> Patient | None:
+    def read_patient(self, record: Record) -> Patient | None:
+        """The patient of all orders below one patient record; None when nothing is said of anybody."""
         identifiers = tuple(
-            Identifier(id=text, authority=authority)
-            for text_of, authority in self._identifiers
-            if (text := text_of(order))
+            [
+                _new_identifier(id=text, authority=authority)
+                for text_of, authority in self._identifiers
+                if (text := text_of(record))
+            ]
         )
-        name = self._read_name(order)
-        birth_date = self._birth_date(order)
-        sex = self._sex(order)
+        name = self._read_name(record)
+        birth_date, sex = self._person(record)
         if not (identifiers or name or birth_date or sex):
             return None
-        return Patient(identifiers=identifiers, name=name, birth_date=birth_date, sex=sex)
+        return _new_patient(identifiers=identifiers, name=name, birth_date=birth_date, sex=sex)
 
-    def _read_name(self, order: Record) -> str:
+    def _read_name(self, record: Record) -> str:
         """The parts of a name joined by ^, whatever delimiter the message declares."""
         for path in self._name:
-            record = order.nearest(path.letter)
-            if record is None:
-                continue
             if path.component:
                 name = path.of(record).strip()
             else:
-                name = "^".join(part.strip() for part in record.components(path.field)).rstrip("^")
+                parts = [part.strip() for part in record.components(path.field)]
+                name = "^".join(parts).rstrip("^")
             if name:
                 return name
         return ""

@@ -32,7 +32,7 @@ def universal_test_id_reader(section: ResultSection) -> Callable[[Record], Unive
     whole = Path(paths[0].letter, paths[0].field)
     detail_of = text_reader(section.test_detail, locate)
     has_detail = section.test_detail is not None
-    numbers = tuple(path.component for path in paths)
+    number, numbers = whole.field, tuple(path.component for path in paths)
     is_one_field = all((path.letter, path.field) == (whole.letter, whole.field) for path in paths)
     if not is_one_field or not all(numbers) or any(path.repeat for path in paths):
         code_of = text_reader(section.test_code, locate)
@@ -44,11 +44,11 @@ def universal_test_id_reader(section: ResultSection) -> Callable[[Record], Unive
         return _take_apart(raw, numbers, delimiters, encoding)
 
     def read(record: Record) -> UniversalTestId:
-        owner = record.nearest(whole.letter)
-        raw = owner.field(whole.field) if owner is not None else ""
         delimiters = record.delimiters
-        # Three texts instead of the delimiters themselves: their hash is known already.
-        found = take_apart(raw, delimiters.field, delimiters.declaration, record.encoding)
+        # Two texts instead of the delimiters themselves: their hash is known already.
+        found = take_apart(
+            record.field(number), delimiters.field, delimiters.declaration, record.encoding
+        )
         return found._replace(detail=detail_of(record)) if has_detail else found
 
     return read

@@ -215,7 +215,9 @@ class Hl7MllpConnector:
         options = MllpLinkOptions(
             ack_timeout_s=self._settings.ack_timeout_s, in_flight=self._settings.in_flight
         )
-        return Shim(MllpLink(options), self._reactor, self, peer)
+        link = MllpLink(options)
+        link.set_accepting(False)  # a LIS that sends messages of its own here is refused at once
+        return Shim(link, self._reactor, self, peer)
 
     def transport_changed(self, state: TransportState, detail: str) -> None:
         """Dialling, waiting, open …"""
@@ -274,16 +276,23 @@ def judge(reply: bytes, control_id: str) -> Outcome:
         return Outcome(
             kind=OutcomeKind.DEFERRED,
             code="unreadable_reply",
-            text=text[:_TEXT_MAX],
+            text=_printable(text[:_TEXT_MAX]),
             reply=reply[:_REPLY_MAX],
         )
     return Outcome(
         kind=kind,
-        code=verdict.code,
-        text=_text_of(verdict),
+        code=_printable(verdict.code),
+        text=_printable(_text_of(verdict)),
         error_locations=tuple(_written(place) for place in verdict.locations),
         reply=reply[:_REPLY_MAX],
     )
+
+
+def _printable(text: str) -> str:
+    """Without control characters: a NUL is no text for PostgreSQL, and an escape none for a terminal."""
+    if text.isprintable():
+        return text
+    return "".join([character if character.isprintable() else " " for character in text])
 
 
 def _text_of(verdict: AckVerdict) -> str:

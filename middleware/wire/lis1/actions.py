@@ -1,4 +1,8 @@
-"""Which method does which action: the only place where the table's words meet the two halves."""
+"""Which method does which action: the only place where the table's words meet the two halves.
+
+`cells_of` is the table with the methods of one link put in: for each state, what each possible
+input does and where it leads.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,20 @@ from collections.abc import Callable
 
 from middleware.wire.lis1.receiver import Receiver
 from middleware.wire.lis1.sender import Sender
-from middleware.wire.lis1.tables import Action
+from middleware.wire.lis1.tables import TRANSITIONS, Action, Input, State
 
 Method = Callable[[float], None]
+Cells = dict[State, dict[Input, tuple[Method, State]]]
+
+
+def cells_of(receiver: Receiver, sender: Sender) -> Cells:
+    """The method and the next state of every cell that is not impossible."""
+    methods = methods_of(receiver, sender)
+    cells: Cells = {state: {} for state in State}
+    for (state, cause), row in TRANSITIONS.items():
+        if row.action is not Action.IMPOSSIBLE:
+            cells[state][cause] = methods[row.action], row.next_state
+    return cells
 
 
 def methods_of(receiver: Receiver, sender: Sender) -> dict[Action, Method]:

@@ -19,6 +19,9 @@ from middleware.wire.lis1.options import Lis1Options
 
 _H = ord("H")
 _L = ord("L")
+_BEGIN_OR_END = frozenset((_H, _L))
+_CR = c.CR
+_PIPE = ord("|")
 _BLANK = b"\r\n\0 "
 
 
@@ -34,7 +37,7 @@ class Piece(NamedTuple):
 
 
 class Assembly:
-    """I am responsible for text that was accepted but belongs to no settled message yet."""
+    """I am responsible for `text` that was accepted but belongs to no settled message yet."""
 
     __slots__ = (
         "_before",
@@ -43,33 +46,33 @@ class Assembly:
         "_needs_terminator",
         "_record_at",
         "_supplies_cr",
-        "_text",
         "pieces",
+        "text",
         "used",
     )
 
     def __init__(self, options: Lis1Options) -> None:
         self._needs_terminator = "terminator_missing" not in options.quirks
         self._supplies_cr = "record_split_by_etx" not in options.quirks
+        self.text = bytearray()
+        self.pieces: deque[Piece] = deque()
+        self.used: list[str] = []
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
-        self._text = bytearray()
+        self.text.clear()
         self._record_at = 0
         self._message_at = 0
-        self._delimiter = ord("|")
-        self._before = (0, 0, self._delimiter)
-        self.pieces: deque[Piece] = deque()
-        self.used: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._text)
+        self._delimiter = _PIPE
+        self._before = (0, 0, _PIPE)
+        self.pieces.clear()
+        self.used.clear()
 
     @property
     def is_blank(self) -> bool:
         """Nothing is held that a person could want to see."""
-        return not self._text or not self._text.strip(_BLANK)
+        return not self.text or not self.text.strip(_BLANK)
 
     @property
     def has_message(self) -> bool:
@@ -86,27 +89,37 @@ class Assembly:
 
     def held(self) -> bytes:
         """The text of the unfinished message."""
-        return bytes(self._text)
+        return bytes(self.text)
 
     def text_of(self, piece: Piece) -> bytes:
         """The text of a staged piece; valid until `settle` or `restore`."""
-        return bytes(self._text[piece.start : piece.end])
+        return bytes(self.text[piece.start : piece.end])
 
     def stage(self, text: bytes, *, is_end: bool) -> bool:
         """Add the text of a good frame;
 
         True when at least one message is now complete. Fills `pieces` and `used`.
         """
-        held = self._text
-        self._before = (len(held), self._record_at, self._delimiter)
-        self._message_at = 0
-        self.pieces.clear()
-        self.used.clear()
+        held = self.text
         searched = len(held)
+        self._before = (searched, self._record_at, self._delimiter)
+        self._message_at = 0
+        if self.pieces or self.used:
+            self.pieces.clear()
+            self.used.clear()
         held += text
-        if is_end and held and held[-1] != c.CR:
+        if is_end and held and held[-1] != _CR:
             self._end_record()
-        self._find_records(searched)
+        # Every record that the new text completed.
+        at = self._record_at
+        end = held.find(b"\r", searched)
+        while end >= 0:
+            first = held[at]
+            if first in _BEGIN_OR_END:
+                self._look_at(first, at, end)
+            at = end + 1
+            end = held.find(b"\r", at)
+        self._record_at = at
         if is_end and not self._needs_terminator and len(held) > self._message_at:
             self._end_message(len(held))
             self._record_at = len(held)
@@ -116,41 +129,32 @@ class Assembly:
     def settle(self) -> bool:
         """The staged pieces are dealt with; True when text of a further message stays held."""
         if self._message_at:
-            del self._text[: self._message_at]
+            del self.text[: self._message_at]
             self._record_at -= self._message_at
             self._message_at = 0
         self.pieces.clear()
-        return bool(self._text)
+        return bool(self.text)
 
     def restore(self) -> None:
         """Take the staged frame back: text as it was before it."""
         length, self._record_at, self._delimiter = self._before
-        del self._text[length:]
+        del self.text[length:]
         self._message_at = 0
         self.pieces.clear()
 
     def _end_record(self) -> None:
         """ETX came before the record's CR."""
         if self._supplies_cr:
-            self._text.append(c.CR)
+            self.text.append(_CR)
         else:
             self.used.append("record_split_by_etx")
 
-    def _find_records(self, searched: int) -> None:
-        """Look at every record that the new text completed."""
-        held = self._text
-        at = self._record_at
-        end = held.find(b"\r", searched)
-        while end >= 0:
-            first = held[at]
-            if first == _L:
-                if held[at + 1] in (self._delimiter, c.CR):
-                    self._end_message(end + 1)
-            elif first == _H:
-                self._begin_message(at)
-            at = end + 1
-            end = held.find(b"\r", at)
-        self._record_at = at
+    def _look_at(self, first: int, at: int, end: int) -> None:
+        """A record from `at` to its CR at `end` whose first letter may begin or end a message."""
+        if first == _H:
+            self._begin_message(at)
+        elif self.text[at + 1] in (self._delimiter, _CR):
+            self._end_message(end + 1)
 
     def _end_message(self, end: int) -> None:
         self.pieces.append(Piece(is_complete=True, start=self._message_at, end=end))
@@ -158,10 +162,10 @@ class Assembly:
 
     def _begin_message(self, at: int) -> None:
         """An H record at `at`: what stands before it is an unfinished message."""
-        delimiter = self._text[at + 1]
+        delimiter = self.text[at + 1]
         if chr(delimiter).isalnum():
             return  # "HISTOGRAM": text that slipped into a line of its own, not a header
-        if delimiter != c.CR:
+        if delimiter != _CR:
             self._delimiter = delimiter
         if at == self._message_at:
             return

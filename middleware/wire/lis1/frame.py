@@ -29,6 +29,7 @@ from middleware.wire.errors import LocalProtocolError
 from middleware.wire.lis1 import constants as c
 from middleware.wire.lis1.options import Lis1Options, Packaging
 
+_ETX = c.ETX
 _HEX = [b"%02X" % value for value in range(256)]
 _HEX_DIGITS = frozenset(b"0123456789ABCDEFabcdef")
 _NUMBERS = frozenset(b"01234567")
@@ -37,6 +38,8 @@ _BEGINS_ANEW = frozenset((c.STX, c.ENQ, c.EOT))
 _WHOLE_FRAME = re.compile(rb"\x02[0-7][^\x01-\x06\x0a\x10-\x17]*+[\x03\x17][0-9A-F]{2}\r\n")
 _END_STRICT = re.compile(rb"[\x02\x03\x04\x05\x0a\x17]")
 _END_WITH_LINE_FEEDS = re.compile(rb"[\x02\x03\x04\x05\x17]")
+# A record letter and a delimiter (LIS02-A2 5.1), an empty record, or the end of the frame.
+_LINE_FEED_BEFORE_RECORD = re.compile(rb"\n(?=[HPOQRCMSLhpoqrcmsl][^0-9A-Za-z\s]|\n|\Z)")
 _ANY_BYTE_BUT_LINE_FEED = b"\0"
 _UNSENDABLE = re.compile(rb"[\x01-\x06\x0a\x10-\x17]")  # LIS01-A2 6.6.2
 
@@ -161,11 +164,12 @@ class FrameReader:
     `discard` says, after `read` returned None, how many bytes from the asked offset need not be
     kept: it is not zero only while a frame that is too long is passed over. `awaits_line_feed` says
     that the frame lacks at most its LF (quirk `trailer_incomplete`): `read_after_silence` ends it.
+    `is_passing_over` says that a frame that is too long is being skipped: its STX is no longer in
+    the buffer.
     """
 
     __slots__ = (
         "_ends",
-        "_is_passing_over",
         "_max_text",
         "_quirks",
         "_reads_whole",
@@ -173,6 +177,7 @@ class FrameReader:
         "_strips",
         "awaits_line_feed",
         "discard",
+        "is_passing_over",
     )
 
     def __init__(self, options: Lis1Options) -> None:
@@ -187,29 +192,27 @@ class FrameReader:
         self._reads_whole = "trailer_absent" not in quirks
         self.discard = 0
         self.awaits_line_feed = False
-        self._is_passing_over = False
+        self.is_passing_over = False
         self._scanned = 1
-
-    @property
-    def is_passing_over(self) -> bool:
-        """A frame that is too long is being skipped: its STX is no longer in the buffer."""
-        return self._is_passing_over
 
     def reset(self) -> None:
         """Forget the frame in hand."""
         self.discard = 0
         self.awaits_line_feed = False
-        self._is_passing_over = False
+        self.is_passing_over = False
         self._scanned = 1
 
     def read(self, buffer: bytes | bytearray, at: int) -> Frame | None:
         """The frame whose STX is at offset `at`, or None when it is not complete."""
-        if self._reads_whole and self._scanned == 1:
+        if self._scanned == 1 and self._reads_whole:
             match = _WHOLE_FRAME.match(buffer, at)
             if match is not None:
-                frame = self._whole(bytes(buffer[at : match.end()]), match.end())
-                if frame is not None:
-                    return frame
+                raw = match.group()
+                body = raw[1:-4]
+                is_good = _HEX[sum(body) & 0xFF] == raw[-4:-2] and len(body) - 2 <= self._max_text
+                if is_good and not (self._strips and b"\0" in body):
+                    is_end = body[-1] == _ETX
+                    return Frame(body[0] - 0x30, body[1:-1], is_end, body, raw, at + len(raw))
         return self._search(buffer, at)
 
     def read_after_silence(self, unfinished: bytes | bytearray) -> Frame | None:
@@ -218,16 +221,6 @@ class FrameReader:
         It ends at its CR just as if any other byte had followed.
         """
         return self.read(unfinished + _ANY_BYTE_BUT_LINE_FEED, 0)
-
-    def _whole(self, raw: bytes, after: int) -> Frame | None:
-        """A frame of the right shape, when it is good; what is wrong with it is for the search."""
-        body = raw[1:-4]
-        if _HEX[sum(body) & 0xFF] != raw[-4:-2] or len(body) - 2 > self._max_text:
-            return None
-        text = body[1:-1]
-        if self._strips and b"\0" in text:
-            return self._cleaned(body, raw, after, ())
-        return Frame(body[0] - 0x30, text, body[-1] == c.ETX, body, raw, after)
 
     def _search(self, buffer: bytes | bytearray, at: int) -> Frame | None:
         """The slow way: look for what ends the frame, from where the last look stopped."""
@@ -238,7 +231,7 @@ class FrameReader:
             self._look_on(len(buffer) - at)
             return None
         end = found.start()
-        too_long = self._is_passing_over or end - at - 2 > self._max_text
+        too_long = self.is_passing_over or end - at - 2 > self._max_text
         byte = buffer[end]
         if byte in _BEGINS_ANEW:
             return self._faulty(Fault.BROKEN_OFF, b"" if too_long else bytes(buffer[at:end]), end)
@@ -248,8 +241,8 @@ class FrameReader:
             return self._faulty(fault, raw, end + 1)
         trailer = self._trailer(buffer, end + 1)
         if trailer is None:
-            self._scanned = 0 if self._is_passing_over else end - at
-            self.discard = end - at if self._is_passing_over else 0
+            self._scanned = 0 if self.is_passing_over else end - at
+            self.discard = end - at if self.is_passing_over else 0
             return None
         after, fault_of_trailer, quirks = trailer
         if too_long:
@@ -264,8 +257,8 @@ class FrameReader:
 
         Remember how far we looked, or begin to pass over a frame that is too long.
         """
-        if self._is_passing_over or length - 2 > self._max_text:
-            self._is_passing_over = True
+        if self.is_passing_over or length - 2 > self._max_text:
+            self.is_passing_over = True
             self._scanned = 0
             self.discard = length
         else:
@@ -358,9 +351,20 @@ class FrameReader:
         if b"\n" not in text:
             return text, used
         if "line_feed_ends_record" in self._quirks:
-            cleaned = text.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
-            return cleaned, (*used, "line_feed_ends_record")
+            return self._line_feeds_ended(text, used)
         return text.replace(b"\n", b""), (*used, "line_feed_in_text")
+
+    def _line_feeds_ended(
+        self, text: bytes, used: tuple[str, ...]
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """LF ends a record; where `line_feed_in_text` is named too, only where a record begins after it."""
+        text = text.replace(b"\r\n", b"\r")
+        if "line_feed_in_text" in self._quirks:
+            ended = _LINE_FEED_BEFORE_RECORD.sub(b"\r", text)
+            if ended == text:
+                return text.replace(b"\n", b""), (*used, "line_feed_in_text")
+            text = ended.replace(b"\n", b"")
+        return text.replace(b"\n", b"\r"), (*used, "line_feed_ends_record")
 
     def _faulty(self, fault: Fault, raw: bytes, after: int, used: tuple[str, ...] = ()) -> Frame:
         self.reset()

@@ -16,14 +16,20 @@ from types import MappingProxyType
 from middleware.wire.errors import LocalProtocolError
 from middleware.wire.events import Event
 from middleware.wire.lis1 import constants as c
-from middleware.wire.lis1.actions import methods_of
+from middleware.wire.lis1.actions import cells_of
 from middleware.wire.lis1.echo import EchoFilter
 from middleware.wire.lis1.exchange import Exchange
 from middleware.wire.lis1.frame import Fault, Frame, FrameReader
 from middleware.wire.lis1.options import Lis1Options, Role
+from middleware.wire.lis1.outcomes import FrameOutcome
 from middleware.wire.lis1.receiver import Receiver
 from middleware.wire.lis1.sender import Sender
 from middleware.wire.lis1.tables import HOLDING, TRANSITIONS, Action, Input, State
+
+# Looking a member up in its class costs as much as a call.
+_STX, _BROKEN_OFF = c.STX, Fault.BROKEN_OFF
+_DISCONNECTED, _NEUTRAL, _RECEIVING = State.DISCONNECTED, State.NEUTRAL, State.RECEIVING
+_AWAITING_COMMIT, _FRAME_SENT = State.AWAITING_COMMIT, State.FRAME_SENT
 
 _INPUT_OF_BYTE = {c.ENQ: Input.ENQ, c.ACK: Input.ACK, c.NAK: Input.NAK, c.EOT: Input.EOT}
 _PEER_SENDS = frozenset((State.RECEIVING, State.AWAITING_COMMIT))
@@ -40,6 +46,15 @@ def _bytes_that_matter(state: State, *, opens_on_stx: bool) -> re.Pattern[bytes]
     if state is State.RECEIVING or (state is State.NEUTRAL and opens_on_stx):
         codes.append(c.STX)
     return re.compile(b"[" + bytes(codes) + b"]")
+
+
+_SEARCHED = (State.NEUTRAL, State.RECEIVING, State.ENQUIRY_SENT)
+_SEARCHES = {
+    opens_on_stx: {
+        state: _bytes_that_matter(state, opens_on_stx=opens_on_stx) for state in _SEARCHED
+    }
+    for opens_on_stx in (False, True)
+}
 
 
 class Lis1Link:
@@ -60,12 +75,9 @@ class Lis1Link:
         self._doubles_replies = "reply_doubled" in quirks
         self._last_reply: int | None = None
         self._line_feed_due = 0.0  # counts only while the reader awaits one
-        opens_on_stx = "session_absent" in quirks
-        self._searches = {
-            state: _bytes_that_matter(state, opens_on_stx=opens_on_stx)
-            for state in (State.NEUTRAL, State.RECEIVING, State.ENQUIRY_SENT)
-        }
-        self._actions = methods_of(self._receiver, self._sender)
+        self._asks_for_line = self.options.requests_interrupt
+        self._searches = _SEARCHES["session_absent" in quirks]
+        self._cells = cells_of(self._receiver, self._sender)
 
     # --- the interface of every link ---
 
@@ -86,11 +98,11 @@ class Lis1Link:
         """
         if self._echo is not None:
             data = self._heard(self._echo, data)
-        if self._state is State.DISCONNECTED or not data:
+        if self._state is _DISCONNECTED or not data:
             return []
         if self._held:
             if len(self._held) + len(data) > self._held_limit:
-                self._x.count("received", "overflowed")
+                self._x.count_received(FrameOutcome.OVERFLOWED)
                 return []
             self._held += data
             self._read_held(now)
@@ -98,8 +110,9 @@ class Lis1Link:
             at = self._read(data, now)
             if at < len(data):
                 self._held += data[at:]
-        self._start_if_free(now)
-        return self._x.take_events()
+        if self._state is _NEUTRAL:
+            self._start_if_free(now)
+        return self._x.take_events() if self._x.events else []
 
     def commit(self, token: int, now: float) -> list[Event]:
         """The message is on stable storage: acknowledge it. A stale token sends nothing."""
@@ -136,13 +149,12 @@ class Lis1Link:
 
     def bytes_to_send(self) -> bytes:
         """Take what must be written to the peer now."""
-        out = self._x.out
-        if not out:
-            return b""
-        data = bytes(out)
-        out.clear()
-        if self._echo is not None:
-            self._echo.sent(data)
+        exchange = self._x
+        data = exchange.out
+        if data:
+            exchange.out = b""
+            if self._echo is not None:
+                self._echo.sent(data)
         return data
 
     def next_deadline(self) -> float | None:
@@ -150,7 +162,7 @@ class Lis1Link:
         if self._reader.awaits_line_feed:
             return self._line_feed_due
         deadline = self._x.deadline
-        if self._state is State.NEUTRAL and self._sender.has_queued:
+        if self._state is _NEUTRAL and self._sender.has_queued:
             free_at = self._sender.free_at
             return free_at if deadline is None else min(deadline, free_at)
         return deadline
@@ -184,7 +196,7 @@ class Lis1Link:
     @property
     def is_awaiting_commit(self) -> bool:
         """A message waits for `commit` or `refuse`."""
-        return self._state is State.AWAITING_COMMIT
+        return self._state is _AWAITING_COMMIT
 
     @property
     def state(self) -> State:
@@ -197,7 +209,7 @@ class Lis1Link:
         return str(self._state.value)
 
     def counts(self) -> Mapping[tuple[str, str], int]:
-        """Running totals: ("received" | "sent", outcome) of frames, ("quirk", name)."""
+        """Running totals: ("received" | "sent", `FrameOutcome`) of frames, ("quirk", name)."""
         return MappingProxyType(self._x.counts)
 
     # --- the table at work ---
@@ -205,12 +217,14 @@ class Lis1Link:
     def _apply(self, cause: Input, now: float) -> None:
         """The one place where the state changes."""
         state = self._state
-        action, next_state, _clause, reason = TRANSITIONS[state, cause]
-        if action is Action.IMPOSSIBLE:
+        cell = self._cells[state].get(cause)
+        if cell is None:
+            reason = TRANSITIONS[state, cause].reason
             raise LocalProtocolError(f"{cause.value} in state {state.value}: {reason}")
-        self._actions[action](now)
+        act, next_state = cell
+        act(now)
         self._state = next_state
-        if next_state is State.NEUTRAL and state in _PEER_SENDS:
+        if next_state is _NEUTRAL and state in _PEER_SENDS:
             self._sender.peer_session_ended(now)
 
     def _finish(self, now: float) -> list[Event]:
@@ -248,30 +262,28 @@ class Lis1Link:
     def _read(self, buffer: bytes | bytearray, now: float) -> int:
         """Read as far as the state allows; the offset of the first byte that is still needed."""
         at, size = 0, len(buffer)
+        reader = self._reader
         while at < size:
             state = self._state
-            if state is State.RECEIVING and (buffer[at] == c.STX or self._reader.is_passing_over):
-                after = self._read_frame(buffer, at, now)
-                if after is None:
-                    break
-                at = after
+            if state is _RECEIVING and (buffer[at] == _STX or reader.is_passing_over):
+                frame = reader.read(buffer, at)
+                if frame is None:
+                    return self._after_unfinished_frame(at, now)
+                at = frame.after
+                self._take_frame(frame, now)
             elif state in HOLDING:
                 break
-            elif state is State.FRAME_SENT:
+            elif state is _FRAME_SENT:
                 self._read_reply(buffer[at], now)
                 at += 1
             else:
                 at = self._read_control(buffer, at, now)
         return at
 
-    def _read_frame(self, buffer: bytes | bytearray, at: int, now: float) -> int | None:
-        """Read one frame; the offset after it, or None when it is not complete."""
-        frame = self._reader.read(buffer, at)
-        if frame is None:
-            self._line_feed_due = now + c.TRAILER_SILENCE_S
-            return at + self._reader.discard if self._reader.discard else None
-        self._take_frame(frame, now)
-        return frame.after
+    def _after_unfinished_frame(self, at: int, now: float) -> int:
+        """The frame at `at` is not complete: the offset of the first byte that must be kept."""
+        self._line_feed_due = now + c.TRAILER_SILENCE_S
+        return at + self._reader.discard
 
     def _end_frame_without_line_feed(self, now: float) -> None:
         """Silence after the CR of a trailer (quirk): all that is held is that frame."""
@@ -282,11 +294,11 @@ class Lis1Link:
 
     def _take_frame(self, frame: Frame, now: float) -> None:
         """Act on a frame as read: it is one input, or broken off and none."""
-        if frame.fault is Fault.BROKEN_OFF:
-            self._x.count("received", "broken_off")
+        if frame.fault is _BROKEN_OFF:
+            self._x.count_received(FrameOutcome.BROKEN_OFF)
             self._receiver.keep(frame.raw)
             return
-        if self.options.requests_interrupt:
+        if self._asks_for_line:
             self._wish_for_line()
         self._apply(self._receiver.judge(frame), now)
 
@@ -317,7 +329,7 @@ class Lis1Link:
             return
         last, self._last_reply = self._last_reply, None
         if self._doubles_replies and byte == last:
-            self._x.count("quirk", "reply_doubled")
+            self._x.count_quirk("reply_doubled")
             return
         self._last_reply = byte
         self._apply(self._cause_of_reply(byte), now)
@@ -341,7 +353,7 @@ class Lis1Link:
         """What the peer itself said."""
         heard = echo.without_echo(data)
         if len(heard) < len(data):
-            self._x.count("quirk", "echoes_sent_bytes")
+            self._x.count_quirk("echoes_sent_bytes")
         return heard
 
     @property
@@ -357,7 +369,7 @@ class Lis1Link:
         self._held.clear()
         if self._echo is not None:
             self._echo.clear()
-        self._x.out.clear()
+        self._x.out = b""
         self._x.deadline = None
         self._last_reply = None
         self._reader.reset()

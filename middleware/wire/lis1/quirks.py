@@ -102,7 +102,8 @@ QUIRKS: dict[str, Quirk] = {
     "line_feed_ends_record": Quirk(
         c.CLAUSE_RESTRICTED,
         "Ends records with LF instead of CR.",
-        "LF counts as CR (CR LF as one) after the checksum was verified.",
+        "LF counts as CR (CR LF as one) after the checksum was verified. Beside line_feed_in_text: "
+        "only where a record begins after it; another LF is removed.",
     ),
     "nul_in_text": Quirk(
         "LIS02-A2 (character set)",

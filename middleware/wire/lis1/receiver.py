@@ -27,12 +27,16 @@ from middleware.wire.lis1.assembly import Assembly
 from middleware.wire.lis1.exchange import Exchange
 from middleware.wire.lis1.frame import FAULT_CLAUSES, Fault, Frame
 from middleware.wire.lis1.options import Lis1Options
+from middleware.wire.lis1.outcomes import FrameOutcome, outcome_of
 from middleware.wire.lis1.sequence import FrameSequence
 from middleware.wire.lis1.tables import Input
 
 _ACK = b"\x06"
 _NAK = b"\x15"
 _EOT = b"\x04"
+_OK = ("received", FrameOutcome.OK.value)
+# Looking a member up in its class costs as much as a call.
+_FRAME, _MESSAGE_END, _OVERLONG = Input.FRAME, Input.MESSAGE_END, Input.OVERLONG_MESSAGE
 _NO_FRAME = Frame(-1, b"", is_end=False, body=b"", raw=b"", after=0)
 
 
@@ -45,6 +49,8 @@ class Receiver:
         self._x = exchange
         self._assembly = Assembly(options)
         self._wire = bytearray()
+        self._max_message = options.max_message_bytes
+        self._receive_s = options.receive_s
         self._wire_limit = c.WIRE_FACTOR * options.max_message_bytes
         self._frame = _NO_FRAME
         self._fault = Fault.BROKEN_OFF
@@ -73,18 +79,19 @@ class Receiver:
             return self._bad(frame.fault)
         if self._refuses_all is not None:
             return self._bad(self._refuses_all)
-        if not self._sequence.is_plainly_next(frame):
+        if frame.number != self._sequence.plain_number:
             judged = self._judge_number(frame)
             if judged is not None:
                 return judged
-        size = len(self._assembly) + len(frame.text)
-        if size > self._options.max_message_bytes or len(self._wire) > self._wire_limit:
+        assembly, text = self._assembly, frame.text
+        size = len(assembly.text) + len(text)
+        if size > self._max_message or len(self._wire) > self._wire_limit:
             self._fault = Fault.MESSAGE_TOO_LONG
-            return Input.OVERLONG_MESSAGE
-        ends = self._assembly.stage(frame.text, is_end=frame.is_end)
-        if self._assembly.used:
-            self._note(*self._assembly.used)
-        return Input.MESSAGE_END if ends else Input.FRAME
+            return _OVERLONG
+        ends = assembly.stage(text, is_end=frame.is_end)
+        if assembly.used:
+            self._note(*assembly.used)
+        return _MESSAGE_END if ends else _FRAME
 
     def _judge_number(self, frame: Frame) -> Input | None:
         """A number that is not plainly the next one; None when the frame is new after all."""
@@ -105,15 +112,13 @@ class Receiver:
 
     def _note(self, *quirks: str) -> None:
         for quirk in quirks:
-            self._x.count("quirk", quirk)
+            self._x.count_quirk(quirk)
             self._used.add(quirk)
 
     # --- bytes kept as evidence ---
 
     def keep(self, data: bytes | bytearray) -> None:
-        """Bytes outside good frames belong to the evidence of the message that follows, as far as
-        its bound allows.
-        """
+        """Bytes outside good frames are evidence of the message that follows (bounded)."""
         if len(self._wire) + len(data) <= self._wire_limit:
             self._wire += data
 
@@ -131,10 +136,7 @@ class Receiver:
         self.grant_session(now)
 
     def restart_session(self, now: float) -> None:
-        """ENQ inside a session:
-
-        The sender began anew, so the old session's frames will come again.
-        """
+        """ENQ inside a session: the sender began anew, so its frames will come again."""
         self._abandon("session_restarted")
         self._close()
         self.grant_session(now)
@@ -182,6 +184,7 @@ class Receiver:
         if "session_end_missing" in self._quirks and self._assembly.is_blank:
             self._note("session_end_missing")
         else:
+            self._x.count_received(FrameOutcome.TIMEOUT)
             self._x.events.append(TimerExpired("receive", c.CLAUSE_TIMEOUT))
             self._abandon("receive_timeout")
         self._close()
@@ -199,10 +202,10 @@ class Receiver:
         self._close()
 
     def _begin(self, now: float, *, opened_without_enquiry: bool) -> None:
-        self._clear()
+        # Nothing is held here: whatever ended the session before has cleared it.
         self._sequence.begin(opened_without_enquiry=opened_without_enquiry)
         self.opened_without_enquiry = opened_without_enquiry
-        self._x.deadline = now + self._options.receive_s
+        self._x.deadline = now + self._receive_s
         self._x.events.append(SessionOpened())
 
     def _close(self) -> None:
@@ -210,10 +213,13 @@ class Receiver:
         self._x.deadline = None
         self._x.events.append(SessionClosed())
 
-    def _clear(self) -> None:
+    def _forget_held(self) -> None:
         self._assembly.clear()
         self._wire.clear()
         self._used.clear()
+
+    def _clear(self) -> None:
+        self._forget_held()
         self._offered.clear()
         self._unconfirmed.clear()
         self._refuses_all = None
@@ -235,14 +241,15 @@ class Receiver:
     def acknowledge_repeat(self, now: float) -> None:
         """Our ACK was lost: say it again, store nothing."""
         self.keep(self._frame.raw)
-        self._x.count("received", "repeated")
+        self._x.count_received(FrameOutcome.REPEATED)
         self._x.out += _ACK
-        self._x.deadline = now + self._options.receive_s
+        self._x.deadline = now + self._receive_s
 
     def refuse_frame(self, now: float) -> None:
         """A bad frame."""
         self.keep(self._frame.raw)
-        self._refuse(now, self._fault.value, FAULT_CLAUSES[self._fault])
+        fault = self._fault
+        self._refuse(now, outcome_of(fault), fault.value, FAULT_CLAUSES[fault])
 
     def refuse_overlong(self, now: float) -> None:
         """The message is larger than we are willing to hold:
@@ -251,8 +258,9 @@ class Receiver:
         """
         self.keep(self._frame.raw)
         self._abandon("message_too_long")
-        self._refuses_all = Fault.MESSAGE_TOO_LONG
-        self._refuse(now, Fault.MESSAGE_TOO_LONG.value, c.CLAUSE_NONE)
+        self._forget_held()
+        self._refuses_all = fault = Fault.MESSAGE_TOO_LONG
+        self._refuse(now, FrameOutcome.OVERSIZE, fault.value, c.CLAUSE_NONE)
 
     def _accept(self, now: float) -> None:
         """The frame in hand is ours:
@@ -260,16 +268,17 @@ class Receiver:
         Advance, answer ACK (EOT when we ask for the line), wait for the next.
         """
         self._sequence.accept(self._frame)
-        self._x.count("received", "accepted")
-        self._x.out += _EOT if self.wants_line else _ACK
-        self._x.deadline = now + self._options.receive_s
+        exchange = self._x
+        exchange.counts[_OK] += 1
+        exchange.out += _EOT if self.wants_line else _ACK
+        exchange.deadline = now + self._receive_s
 
-    def _refuse(self, now: float, reason: str, clause: str) -> None:
+    def _refuse(self, now: float, outcome: FrameOutcome, reason: str, clause: str) -> None:
         self._sequence.refuse(self._frame.raw)
-        self._x.count("received", "refused")
+        self._x.count_received(outcome)
         self._x.events.append(FrameRefused("received", reason, clause))
         self._x.out += _NAK
-        self._x.deadline = now + self._options.receive_s
+        self._x.deadline = now + self._receive_s
 
     # --- messages ---
 
@@ -290,9 +299,8 @@ class Receiver:
 
     def acknowledge_message(self, now: float) -> None:
         """All messages of the frame are committed."""
-        self._report_pieces(
-            self._frame.raw
-        )  # what stands after the last L, when a further H cut it off
+        # What stands after the last L, when a further H cut it off.
+        self._report_pieces(self._frame.raw)
         self._settle()
         self._accept(now)
         self._unconfirmed, self._offered = self._offered, []
@@ -308,7 +316,7 @@ class Receiver:
     def refuse_message(self, now: float) -> None:
         """The owner could not store it: back to before the frame."""
         self._take_back()
-        self._refuse(now, self.refusal, c.CLAUSE_ACKNOWLEDGEMENT)
+        self._refuse(now, FrameOutcome.OTHER, self.refusal, c.CLAUSE_ACKNOWLEDGEMENT)
 
     def reply_too_late(self, now: float) -> None:
         """The commit took too long:
@@ -317,12 +325,13 @@ class Receiver:
         """
         self._x.events.append(TimerExpired("reply_deadline", c.CLAUSE_TIMEOUT))
         self._take_back()
-        self._refuse(now, "reply_deadline", c.CLAUSE_TIMEOUT)
+        self._refuse(now, FrameOutcome.TIMEOUT, "reply_deadline", c.CLAUSE_TIMEOUT)
 
     @property
     def ends_session(self) -> bool:
         """The present session ends with its message because no EOT will come (quirk)."""
-        return self.opened_without_enquiry and len(self._assembly) == self._assembly.end_of_messages
+        is_all = len(self._assembly.text) == self._assembly.end_of_messages
+        return self.opened_without_enquiry and is_all
 
     @property
     def has_message(self) -> bool:
@@ -373,16 +382,13 @@ class Receiver:
         self._x.events.append(MessageReceived(self._last_token, text, wire, quirks))
 
     def _abandon(self, reason: str) -> None:
-        """Held text ends without its L record; blank text is nothing to show."""
+        """Report that held text ends without its L record; blank text is nothing to show."""
         if not self._assembly.is_blank:
             self._x.events.append(
                 MessageAbandoned(
                     self._assembly.held(), bytes(self._wire), reason, tuple(sorted(self._used))
                 )
             )
-        self._assembly.clear()
-        self._wire.clear()
-        self._used.clear()
 
     def _confirm(self) -> None:
         """The sender went on, so it has our acknowledgement."""

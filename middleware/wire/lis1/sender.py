@@ -24,6 +24,7 @@ from middleware.wire.lis1 import constants as c
 from middleware.wire.lis1.exchange import Exchange
 from middleware.wire.lis1.frame import encode_message
 from middleware.wire.lis1.options import Lis1Options, Role
+from middleware.wire.lis1.outcomes import FrameOutcome
 
 _ENQ = b"\x05"
 _EOT = b"\x04"
@@ -144,14 +145,14 @@ class Sender:
 
     def send_next_frame(self, now: float) -> None:
         """The frame was accepted (by EOT too, whose request to stop we need not honour)."""
-        self._x.count("sent", "accepted")
+        self._x.count_sent(FrameOutcome.OK)
         self._index += 1
         self._transmit(now, transmissions=1)
 
     def resend_frame(self, now: float) -> None:
         """The frame was refused: the same frame with the same number again."""
         self._note_refusal()
-        self._x.count("sent", "repeated")
+        self._x.count_sent(FrameOutcome.REPEATED)
         self._transmit(now, transmissions=self._transmissions + 1)
 
     def give_up_frame(self, _now: float) -> None:
@@ -162,14 +163,14 @@ class Sender:
 
     def frame_unanswered(self, _now: float) -> None:
         """No answer to the frame."""
-        self._x.count("sent", "unanswered")
+        self._x.count_sent(FrameOutcome.TIMEOUT)
         self._x.events.append(TimerExpired("frame_reply", c.CLAUSE_TIMEOUT))
         self._end_session()
         self._fail("frame_unanswered", c.CLAUSE_TIMEOUT)
 
     def honour_interrupt(self, now: float) -> None:
         """The receiver asks for the line in the middle of a message and gets it."""
-        self._x.count("sent", "accepted")
+        self._x.count_sent(FrameOutcome.OK)
         self._end_session()
         self._yields_until = now + self._options.interrupt_holdoff_s
         self._fail("interrupted", c.CLAUSE_INTERRUPT)
@@ -180,14 +181,14 @@ class Sender:
         self._x.deadline = now + self._options.frame_reply_s
 
     def _note_refusal(self) -> None:
-        self._x.count("sent", "refused")
+        self._x.count_sent(FrameOutcome.NAK)
         self._x.events.append(FrameRefused("sent", "refused_by_peer", c.CLAUSE_ACKNOWLEDGEMENT))
 
     # --- termination ---
 
     def finish_message(self, _now: float) -> None:
         """The last frame was accepted."""
-        self._x.count("sent", "accepted")
+        self._x.count_sent(FrameOutcome.OK)
         self._end_session()
         self._x.events.append(MessageDelivered(self._queue.popleft().send_id))
 

@@ -41,7 +41,10 @@ _REPEAT = NumberVerdict(is_repeat=True)
 
 
 class FrameSequence:
-    """I am responsible for knowing which frame comes next and which one came last."""
+    """I am responsible for knowing which frame comes next and which one came last.
+
+    A frame with `plain_number` is plainly the next one; every other needs `judge`.
+    """
 
     __slots__ = (
         "_expected",
@@ -53,6 +56,7 @@ class FrameSequence:
         "_last_number",
         "_refused",
         "_tolerances",
+        "plain_number",
     )
 
     def __init__(self, quirks: frozenset[str]) -> None:
@@ -60,23 +64,22 @@ class FrameSequence:
         self._is_unchecked = "frame_number_constant" in quirks
         # A LF that comes too late once and in time the next time makes no other frame.
         self._ignores_line_end = "trailer_incomplete" in quirks
-        self._expected = c.FIRST_FRAME_NUMBER
         self._has_accepted = False
         self._knows_last = False
         self._last_number = -1
+        self._expected = c.FIRST_FRAME_NUMBER
+        self.plain_number = -1 if self._is_unchecked else self._expected
         self._last_body = b""
         self._refused: bytes | None = None
 
     def begin(self, *, opened_without_enquiry: bool) -> None:
         """A new session. Without ENQ the frame before it may still be repeated, so it stays known."""
         self._expected = c.FIRST_FRAME_NUMBER
+        if not self._is_unchecked:
+            self.plain_number = self._expected
         self._has_accepted = False
         self._knows_last = self._knows_last and opened_without_enquiry
         self._refused = None
-
-    def is_plainly_next(self, frame: Frame) -> bool:
-        """The quick answer for the common frame; when False, ask `judge`."""
-        return frame.number == self._expected and not self._is_unchecked
 
     def judge(self, frame: Frame) -> NumberVerdict:
         """What the number of this good frame means."""
@@ -95,6 +98,8 @@ class FrameSequence:
     def accept(self, frame: Frame) -> None:
         """The frame is ours."""
         self._expected = (frame.number + 1) % c.FRAME_NUMBERS
+        if not self._is_unchecked:
+            self.plain_number = self._expected
         self._has_accepted = self._knows_last = True
         self._last_number = frame.number
         self._last_body = frame.body

@@ -7,6 +7,7 @@ from left to right, after splitting.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,18 +29,17 @@ _NOT_ALLOWED = "\\x00-\\x06\\x08\\x0a\\x0d\\x0e-\\x1f\\x7f"
 @dataclass(frozen=True, slots=True)
 class Delimiters:
     """Field, repeat, component and escape character. `escape` may be empty: then nothing is escaped
-    or decoded.
+    or decoded. `declaration` is what stands in H-2.
     """
 
     field: str = "|"
     repeat: str = "\\"
     component: str = "^"
     escape: str = "&"
+    declaration: str = dataclasses.field(init=False, repr=False, compare=False)
 
-    @property
-    def declaration(self) -> str:
-        """What stands in H-2."""
-        return self.repeat + self.component + self.escape
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "declaration", self.repeat + self.component + self.escape)
 
 
 DEFAULT_DELIMITERS = Delimiters()
@@ -64,10 +64,18 @@ def read_delimiters(header: str, fallback: Delimiters) -> tuple[Delimiters, str]
         problem = (
             "the header declares more than three delimiters" if len(declared) > _DECLARED else ""
         )
-    used = declared[:_DECLARED]
-    if len(set(field + used)) != 1 + _DECLARED or not all(map(_is_delimiter, used)):
+    used = _delimiters(field, declared[:_DECLARED])
+    if used is None:
         return fallback, "the header's delimiters are incomplete, alike, or letters"
-    return Delimiters(field, *used), problem
+    return used, problem
+
+
+@lru_cache(maxsize=64)
+def _delimiters(field: str, declared: str) -> Delimiters | None:
+    """The set of these characters; None when they cannot be told apart."""
+    if len(set(field + declared)) != 1 + _DECLARED or not all(map(_is_delimiter, declared)):
+        return None
+    return Delimiters(field, *declared)
 
 
 def _is_delimiter(character: str) -> bool:

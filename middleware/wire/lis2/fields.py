@@ -1,4 +1,4 @@
-"""One record, split into fields only when somebody asks, and the compiled paths that read it.
+"""One record as its fields, and the compiled paths that read it.
 
 Numbers are the standard's own, from 1. A path is a record letter and a field, then optionally a
 repeat in brackets and a component: `R-3.4`, `R-6[2].1`, `O-5`. Without repeat and component it
@@ -21,7 +21,7 @@ NULL = '""'
 
 
 class Record:
-    """One record of a message: its raw text, its place in the tree, its fields.
+    """One record of a message: its fields, its place in the tree.
 
     `letter` is the record type in upper case, or the whole first field when that is no known type.
     `index` counts the records of the message from 1; an implicit parent, made because the sender
@@ -37,20 +37,18 @@ class Record:
         "index",
         "letter",
         "parent",
-        "raw",
     )
 
     def __init__(
-        self, raw: str, letter: str, index: int, delimiters: Delimiters, encoding: str
+        self, fields: list[str], letter: str, index: int, delimiters: Delimiters, encoding: str
     ) -> None:
-        self.raw = raw
+        self._fields = fields
         self.letter = letter
         self.index = index
         self.delimiters = delimiters
         self.encoding = encoding
         self.parent: Record | None = None
         self.children: list[Record] = []
-        self._fields: list[str] | None = None
 
     def __repr__(self) -> str:
         return f"Record({self.letter}, index {self.index})"  # no text: it may name a patient
@@ -60,16 +58,18 @@ class Record:
         """True for a parent record that the sender left out."""
         return self.index == 0
 
+    @property
+    def raw(self) -> str:
+        """The record as it was sent."""
+        return self.delimiters.field.join(self._fields)
+
     def fields(self) -> list[str]:
         """All fields, raw; element 0 is field 1, the record type. Do not change the list."""
-        fields = self._fields
-        if fields is None:
-            fields = self._fields = self.raw.split(self.delimiters.field)
-        return fields
+        return self._fields
 
     def field(self, number: int) -> str:
         """Field `number` as sent, escapes and delimiters in it; '' when absent."""
-        fields = self.fields()
+        fields = self._fields
         return fields[number - 1] if 0 < number <= len(fields) else ""
 
     def repeats(self, number: int) -> list[str]:
@@ -105,7 +105,7 @@ class Record:
         """Number, name and raw text of every field that is not empty; for people."""
         return [
             (number, field_name(self.letter, number), text)
-            for number, text in enumerate(self.fields(), start=1)
+            for number, text in enumerate(self._fields, start=1)
             if text
         ]
 
@@ -182,7 +182,7 @@ class Path:
                 return ""
             record = ancestor
         try:
-            text = (record._fields or record.fields())[self._at]
+            text = record._fields[self._at]
         except IndexError:
             return ""
         if not text:
@@ -195,15 +195,11 @@ class Path:
         return text
 
     def _within(self, text: str, delimiters: Delimiters) -> str:
-        if delimiters.repeat in text:
+        if delimiters.repeat in text or self.repeat > 1:
             repeats = text.split(delimiters.repeat, self.repeat or 1)
             text = repeats[(self.repeat or 1) - 1] if len(repeats) >= self.repeat else ""
-        elif self.repeat > 1:
-            return ""
         if not self.component:
             return text
-        if delimiters.component not in text:
-            return text if self.component == 1 else ""
         components = text.split(delimiters.component, self.component)
         return components[self.component - 1] if len(components) >= self.component else ""
 

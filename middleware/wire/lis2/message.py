@@ -31,18 +31,22 @@ BYTE_ORDER_MARK = "byte_order_mark"
 RECORDS_NUMBERED = "records_numbered"
 
 _LEVELS = {letter: kind.level for letter, kind in RECORD_TYPES.items()}
+_BELOW_HEADER = frozenset(_LEVELS) - {"H"}
 # A record of this type starts the numbering of the types below it anew.
 _RESTARTS = {
-    "H": ("P", "Q", "S", "O", "R", "C", "M"),
-    "P": ("O", "R", "C", "M"),
-    "Q": ("O", "R", "C", "M"),
-    "S": ("O", "R", "C", "M"),
-    "O": ("R", "C", "M"),
-    "R": ("C", "M"),
-    "L": ("C", "M"),
+    letter: dict.fromkeys(below, 1)
+    for letter, below in {
+        "H": ("P", "Q", "S", "O", "R", "C", "M"),
+        "P": ("O", "R", "C", "M"),
+        "Q": ("O", "R", "C", "M"),
+        "S": ("O", "R", "C", "M"),
+        "O": ("R", "C", "M"),
+        "R": ("C", "M"),
+        "L": ("C", "M"),
+    }.items()
 }
 _SEQUENCE_NUMBER = re.compile("[0-9]{1,9}")
-_NUMBERS = tuple(str(number) for number in range(1000))
+_NUMBERS = {number: str(number) for number in range(1, 1000)}
 
 
 class Message:
@@ -96,6 +100,13 @@ class Message:
                 return record.get(path)
         return ""
 
+    def cut(self) -> None:
+        """Take the tree apart when it is read: records that know each other would stay in memory until the garbage
+        collector comes, which costs more than this. `nearest` and paths to other records find nothing afterwards.
+        """
+        for record in self.records:
+            record.parent = None
+
     def text(self) -> str:
         """The records as read, each ended by CR."""
         return "".join([record.raw + "\r" for record in self.records])
@@ -146,7 +157,7 @@ class _Reading:
         self._fallback = fallback
         self._numbered = numbered
         self._delimiters = fallback
-        self._expected: dict[str, int] = {}
+        self._expected = dict.fromkeys(_BELOW_HEADER, 1)
         self._patient: Record | None = None
         self._order: Record | None = None
         self._commented: Record | None = None
@@ -213,16 +224,13 @@ class _Reading:
             )
 
     def _add(self, line: str, index: int) -> None:
-        message = self.message
-        problem = ""
-        if _is_header(line):
-            letter = "H"
-            self._delimiters, problem = read_delimiters(line, self._fallback)
-        else:
-            letter = line.split(self._delimiters.field, 1)[0]
-            if letter not in _LEVELS and letter.upper() in _LEVELS:
-                letter = letter.upper()
-        record = Record(line, letter, index, self._delimiters, message.encoding)
+        message, problem = self.message, ""
+        fields = line.split(self._delimiters.field)
+        letter = fields[0]
+        if letter not in _BELOW_HEADER:
+            letter, problem = self._unusual(line, letter)
+            fields = line.split(self._delimiters.field)
+        record = Record(fields, letter, index, self._delimiters, message.encoding)
         if problem:
             self._fault(FaultCode.DELIMITERS_BROKEN, record, problem, CLAUSE)
         if message.terminator is not None:
@@ -233,20 +241,37 @@ class _Reading:
                 "LIS02-A2 12",
             )
         message.records.append(record)
-        self._place(record, letter)
-        if letter != "H":
-            self._check_sequence(record, letter)
+        parent = self._place(record, letter)
+        if parent is not None:
+            record.parent = parent
+            parent.children.append(record)
+        number = fields[1] if len(fields) > 1 else ""
+        expected = self._expected.get(letter)  # None for a header and for no known type
+        if expected is not None and number == _NUMBERS.get(expected):
+            self._expected[letter] = expected + 1
+        elif expected is not None:
+            self._check_number(record, letter, number)
 
-    def _place(self, record: Record, letter: str) -> None:
-        """Put the record into the tree."""
+    def _unusual(self, line: str, first: str) -> tuple[str, str]:
+        """The letter of a header, which sets the delimiters, or of a type that is no known one as it
+        stands; and what is wrong with the delimiters.
+        """
+        if _is_header(line):
+            self._delimiters, problem = read_delimiters(line, self._fallback)
+            return "H", problem
+        upper = first.upper()
+        return (upper if upper in _LEVELS else first), ""
+
+    def _place(self, record: Record, letter: str) -> Record | None:
+        """Find the place in the tree: the parent, None for a record without one."""
+        parent: Record | None = None
         if letter == "R":
-            self._under(record, self._order or self._implicit_order(record))
+            parent = self._order or self._implicit_order(record)
         elif letter == "O":
             self._order = record
-            self._under(record, self._patient or self._implicit_patient(record))
+            parent = self._patient or self._implicit_patient(record)
         elif letter in ("C", "M") or letter not in _LEVELS:
-            self._place_below_preceding(record, letter)
-            return
+            return self._place_below_preceding(record, letter)
         elif letter in ("P", "Q", "S"):
             self._place_on_first_level(record, letter)
         elif letter == "H":
@@ -254,12 +279,8 @@ class _Reading:
         else:
             self._place_terminator(record)
         self._commented = record
-        for restarted in _RESTARTS[letter]:
-            self._expected.pop(restarted, None)
-
-    def _under(self, record: Record, parent: Record) -> None:
-        record.parent = parent
-        parent.children.append(record)
+        self._expected.update(_RESTARTS[letter])
+        return parent
 
     def _implicit_patient(self, record: Record) -> Record:
         self._fault(
@@ -276,14 +297,15 @@ class _Reading:
         self._fault(
             FaultCode.PARENT_MISSING, record, "no order record before this record", CLAUSE_HIERARCHY
         )
-        self._order = self._implicit("O")
-        self._under(self._order, self._patient or self._implicit_patient(record))
-        return self._order
+        order = self._order = self._implicit("O")
+        patient = order.parent = self._patient or self._implicit_patient(record)
+        patient.children.append(order)
+        return order
 
     def _implicit(self, letter: str) -> Record:
-        return Record(letter, letter, 0, self._delimiters, self.message.encoding)
+        return Record([letter], letter, 0, self._delimiters, self.message.encoding)
 
-    def _place_below_preceding(self, record: Record, letter: str) -> None:
+    def _place_below_preceding(self, record: Record, letter: str) -> Record:
         if letter not in _LEVELS:
             self._fault(
                 FaultCode.RECORD_TYPE_UNKNOWN,
@@ -291,7 +313,7 @@ class _Reading:
                 "a record type that the standard does not have",
                 CLAUSE_HIERARCHY,
             )
-        self._under(record, self._commented or self.message.header)
+        return self._commented or self.message.header
 
     def _place_on_first_level(self, record: Record, letter: str) -> None:
         message = self.message
@@ -321,15 +343,9 @@ class _Reading:
         if self.message.terminator is None:
             self.message.terminator = record
 
-    def _check_sequence(self, record: Record, letter: str) -> None:
-        """Numbers are a hint at missing records, never identity (LIS02-A2 5.1)."""
-        if letter not in _LEVELS:
-            return
-        expected = self._expected.get(letter, 1)
-        number = record.field(2)
-        if expected < len(_NUMBERS) and number == _NUMBERS[expected]:
-            self._expected[letter] = expected + 1
-            return
+    def _check_number(self, record: Record, letter: str, number: str) -> None:
+        """Judge a number that is not, as it is written, the one expected."""
+        expected = self._expected[letter]
         value = _as_number(number)
         self._expected[letter] = (expected if value is None else value) + 1
         if value != expected:

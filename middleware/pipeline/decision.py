@@ -1,0 +1,67 @@
+"""What is decided of one result under one setup, as columns of its row: routes, findings and release mode together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from middleware.model import Finding, ReleaseMode, ReleaseState, SampleRole, VerdictKind
+from middleware.review.release import Decision, decide
+from middleware.routing.route import RouteTable
+from middleware.setup import Setup
+
+_NO_ROUTE = Finding(
+    check="route",
+    code="no_route",
+    verdict=VerdictKind.HOLD,
+    text="No route of the settings sends this test anywhere. Add a route, then release the result.",
+)
+
+
+class Judge:
+    """I decide under one setup."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._generation = setup.generation
+        self._routes = RouteTable(setup.routes, setup.connectors)
+        self._last: tuple[Decision, dict[str, Any]] | None = None
+
+    def decide(
+        self,
+        row: Mapping[str, Any],
+        findings: tuple[Finding, ...],
+        role: SampleRole,
+        mode: ReleaseMode,
+    ) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """The connectors that get the result (none unless it is released), and the columns of the decision."""
+        destinations = self._routes.choose(row["line"], row["test_code"])
+        if not destinations:
+            findings = (*findings, _NO_ROUTE)
+        decision = decide(findings, role, mode, self._generation)
+        if decision.state is not ReleaseState.RELEASED:
+            destinations = ()
+        return destinations, self._columns(decision)
+
+    def _columns(self, decision: Decision) -> dict[str, Any]:
+        """Nearly all results are decided alike, by the mode alone: those share their columns."""
+        if self._last is None or self._last[0] is not decision:
+            self._last = (decision, columns_of(decision))
+        return self._last[1]
+
+
+def columns_of(decision: Decision) -> dict[str, Any]:
+    """The decision as columns of the results table."""
+    return {
+        "verdict": decision.verdict._value_,
+        "release_state": decision.state._value_,
+        "findings": findings_json(decision.findings),
+        "verifier": decision.verifier,
+    }
+
+
+def findings_json(findings: tuple[Finding, ...]) -> str | None:
+    """Findings as the store keeps them; None when there are none."""
+    if not findings:
+        return None
+    return json.dumps([one.model_dump(mode="json") for one in findings], ensure_ascii=False)

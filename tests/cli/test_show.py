@@ -1,0 +1,56 @@
+"""Tables on a narrow terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from middleware.cli import show
+
+COLUMNS = (
+    ("number", "number"),
+    ("control id", "control_id"),
+    ("answer", "answer"),
+    ("text", "text"),
+)
+ROW = {"number": 7, "control_id": "AAB940-0000000001", "answer": None, "text": "unknown specimen"}
+
+
+Draw = Callable[[int], list[str]]
+
+
+@pytest.fixture
+def draw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Draw:
+    """Draws the row on a terminal so many columns wide."""
+
+    def drawn(width: int) -> list[str]:
+        monkeypatch.setattr(show, "_WIDTH_OF_A_PIPE", width)
+        show.table(COLUMNS, [ROW])
+        return capsys.readouterr().out.splitlines()
+
+    return drawn
+
+
+def test_a_table_that_fits_has_every_column(draw: Draw) -> None:
+    """Also those without a value: their emptiness is told."""
+    heading, row = draw(80)
+    assert heading.split() == ["number", "control", "id", "answer", "text"]
+    assert row == "7       AAB940-0000000001  -       unknown specimen"
+
+
+def test_on_a_narrow_terminal_columns_without_a_value_are_left_out(draw: Draw) -> None:
+    """Before anything is folded."""
+    heading, row = draw(43)
+    assert "answer" not in heading
+    assert row == "7       AAB940-0000000001  unknown specimen"
+
+
+def test_on_a_very_narrow_terminal_each_row_is_a_list(draw: Draw) -> None:
+    """No identifier is ever broken: it is read out over the telephone."""
+    rows = draw(30)
+    assert rows == [
+        "number      7",
+        "control id  AAB940-0000000001",
+        "text        unknown specimen",
+    ]

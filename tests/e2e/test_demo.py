@@ -1,0 +1,44 @@
+"""`labwire demo`, as a newcomer meets it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+
+def test_a_demo_shows_what_flows_and_ctrl_c_twice_ends_it_with_a_verdict_and_leaves_nothing() -> (
+    None
+):
+    """The impatient press it again: still no trace of Python, no process left, and the truth in words."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "middleware.cli", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert demo.stdout is not None
+    said = ""
+    for line in demo.stdout:
+        said += line
+        if line.startswith("LIS: accepted"):
+            break
+    demo.send_signal(signal.SIGINT)
+    for line in demo.stdout:
+        said += line
+        if line.startswith("demo: stopping"):
+            break
+    demo.send_signal(signal.SIGINT)
+    rest, _ = demo.communicate(timeout=90)  # the pipe closes when the last process has gone
+    assert demo.returncode == 0, said + rest
+    assert re.search(r"LIS: accepted \S+: specimen \S+, \d+ results?\n", said)
+    assert "is stopping already" in rest
+    assert "verdict: good" in rest
+    assert rest.rstrip().endswith("demo: GOOD: every emulated result reached the LIS exactly once")
+    assert "Traceback" not in said + rest

@@ -1,0 +1,99 @@
+"""What looks after the node must not stop looking, and what waits for nobody must be seen."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock as Timers
+
+from middleware.monitor.watch import EVERY_S, Watch, WatchParts
+from middleware.observe.health import Health, WarnableCode
+from middleware.store.connection import Connection
+from tests.kit.fake_clock import FakeClock
+from tests.kit.instant_store import empty_store
+from tests.kit.store_rows import queue_messages
+
+
+class Reader:
+    """A reader of one connection, at once."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def read(self, fn: Callable[[Connection], Any]) -> Deferred[Any]:
+        return succeed(fn(self._conn))
+
+
+class Bench:
+    """A watch over an empty store whose timers a test moves."""
+
+    def __init__(self, folder: Path, conn: Connection, clock: FakeClock) -> None:
+        self.clock = clock
+        self.timers = Timers()
+        self.health = Health(clock)
+        parts: Any = WatchParts(
+            reader=Reader(conn),  # type: ignore[arg-type]
+            clock=clock,
+            reactor=self.timers,
+            health=self.health,
+            data_dir=folder,
+            store_file=None,
+            alert_after_s={"lis": 600.0},
+            set_accepting=lambda _is_accepting: None,
+        )
+        self.watch = Watch(parts)
+
+    def look(self) -> None:
+        """A second passes."""
+        self.clock.advance(EVERY_S)
+        self.timers.advance(EVERY_S)
+
+
+@pytest.fixture
+def conn() -> Iterator[Connection]:
+    connection = empty_store()
+    yield connection
+    connection.rollback()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, conn: Connection, clock: FakeClock) -> Bench:
+    bench = Bench(tmp_path, conn, clock)
+    bench.watch.start()
+    return bench
+
+
+def test_the_watch_goes_on_after_a_disk_that_does_not_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network folder that is away for a moment must not end the look at disk, clock and outbox for good."""
+    true_usage = shutil.disk_usage
+
+    def away(_path: object) -> object:
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(shutil, "disk_usage", away)
+    bench.look()
+    monkeypatch.setattr(shutil, "disk_usage", true_usage)
+    bench.look()
+    bench.clock.step_wall(3600)
+    bench.look()
+    assert bench.health.is_raised(WarnableCode.CLOCK_STEPPED)
+
+
+def test_messages_for_a_connector_that_is_gone_are_shown(bench: Bench, conn: Connection) -> None:
+    """Renamed in the settings, its waiting messages go nowhere: a person must hear of it."""
+    queue_messages(conn, ["S-1", "S-2"], connector="old-lis")
+    bench.look()
+    bench.clock.advance(61)
+    bench.look()
+    (warning,) = [one for one in bench.health.current() if one.subject == "old-lis"]
+    assert "2 messages" in warning.text
+    conn.exec_driver_sql("UPDATE outbox_counts SET count = 0 WHERE connector = 'old-lis'")
+    bench.look()
+    assert not bench.health.is_raised(WarnableCode.BACKLOG_GROWING, "old-lis")
