@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -68,9 +69,12 @@ def test_a_node_that_made_its_store_carries_no_library_of_commands_or_migrations
     assert node.stderr is not None
     started = node.stderr.readline()
     assert "node started" in re.sub(r"\x1b\[[0-9;]*m", "", started)
-    node.terminate()
-    out, _ = node.communicate(timeout=30)
+    for one in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):  # the impatient ask again
+        node.send_signal(one)
+    out, err = node.communicate(timeout=30)
     assert node.returncode == 0
+    assert "node stopped" in err
+    assert "Traceback" not in err
     loaded = out.partition("loaded:")[2].split()
     assert "sqlalchemy" in loaded
     assert not set(FOR_COMMANDS) & set(loaded)
