@@ -47,7 +47,6 @@ def plain_run(words: Sequence[str]) -> Path | None:
 def _command(words: Sequence[str]) -> int:
     settings = plain_run(words)
     if settings is not None:
-        _load_log_alone()
         from middleware.cli.run import run
 
         return run(settings)
@@ -57,17 +56,6 @@ def _command(words: Sequence[str]) -> int:
     log.configure(logging.WARNING)  # a command's output is its own; `run` says more
     application(words)()
     return Status.GOOD
-
-
-def _load_log_alone() -> None:
-    """The library of the log takes rich along wherever it is installed; a node's log has no use for it."""
-    if "rich" in sys.modules:
-        return
-    sys.modules["rich"] = None  # type: ignore[assignment]
-    try:
-        import structlog  # noqa: F401
-    finally:
-        del sys.modules["rich"]
 
 
 def _told(error: MiddlewareError) -> Status:

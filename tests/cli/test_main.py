@@ -14,7 +14,8 @@ from middleware.cli.main import plain_run
 from tests.kit.node_process import free_port
 
 # What a command needs and a node does not; alembic works in a process of its own, which ends.
-FOR_COMMANDS = ("typer", "rich", "pygments", "alembic", "mako")
+# (rich comes with the library of the log, wherever both are installed.)
+FOR_COMMANDS = ("typer", "alembic", "mako")
 
 _TELLING_NODE = """\
 import atexit, sys
