@@ -38,6 +38,12 @@ BATCH = 32
 GATHER_S = 0.01
 """From the beginning of a batch to that of the next, unless it was full: the longest wait of a message for company."""
 
+GATHER_BUSY_S = 0.03
+"""The same after a batch of `BUSY` messages or more (some 400 a second): throughput counts then, and costs 20 ms more
+on the way to the LIS; an acknowledgement waits for neither."""
+
+BUSY = 4
+
 GIVE_WAY_S = 0.002
 """Decoding goes on at most this long before the reactor looks at its sockets again."""
 
@@ -128,7 +134,8 @@ class Worker:
             return False
         is_full = len(entries) == BATCH  # then more is waiting already
         if not is_full:
-            self._begins_at = clock.monotonic() + GATHER_S
+            gather_s = GATHER_BUSY_S if len(entries) >= BUSY else GATHER_S
+            self._begins_at = clock.monotonic() + gather_s
         setup = self._parts.setup()
         await self._store(await self._prepare_all(entries, setup), setup)
         return is_full
