@@ -34,7 +34,7 @@ from middleware.transport.base import (
     TransportOwner,
     TransportState,
 )
-from middleware.transport.settings import TransportSettings
+from middleware.transport.settings import Connection, TcpListenSettings, TransportSettings
 from middleware.transport.shim import Shim
 from middleware.transport.tcp import make_tcp_transport
 from middleware.wire.events import (
@@ -332,15 +332,24 @@ class Line:
             return
         self.state = state
         self._since = self._services.clock.utc_now().timestamp()
-        is_up = state in UP
+        is_up = self._is_up
         LineStateChanged(self.id, self._driver_id, state.value, is_up).emit()
         self._log_later(is_up)
         health = self._services.health
         if is_up or state is LineState.STOPPED:
             health.clear(WarnableCode.LINE_DOWN, self.id)
         else:
-            text = f"Line {self.id} has no connection: {detail}."
+            text = f"Line {self.id} has no connection: {detail.rstrip('.')}."
             health.raise_warning(WarnableCode.LINE_DOWN, self.id, text)
+
+    @property
+    def _is_up(self) -> bool:
+        """Whether a session is possible; a listener that is connected only for sending is up while it listens."""
+        if self.state is LineState.LISTENING and isinstance(
+            self.settings.transport, TcpListenSettings
+        ):
+            return self.settings.transport.connection is Connection.WHEN_SENDING
+        return self.state in UP
 
     def _log_later(self, is_up: bool) -> None:
         if is_up and not self._has_been_up:
@@ -355,7 +364,7 @@ class Line:
 
     def _log_connection(self) -> None:
         self._log_timer = None
-        self._is_logged_up = self.state in UP
+        self._is_logged_up = self._is_up
         LineConnection(self.id, self._driver_id, self.state.value, self._is_logged_up).emit()
 
     def _writable_changed(self, _is_writable: bool, _reason: str) -> None:

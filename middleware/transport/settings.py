@@ -18,6 +18,13 @@ class SecondConnection(StrEnum):
     REFUSE = "refuse"
 
 
+class Connection(StrEnum):
+    """How long the analyzer's connection is there."""
+
+    PERMANENT = "permanent"
+    WHEN_SENDING = "when_sending"  # it connects to send and hangs up: no connection is no trouble
+
+
 class _TransportSettings(BaseModel):
     """What both TCP types share. Keep-alive finds a peer that lost power in about two minutes."""
 
@@ -57,6 +64,10 @@ class TcpListenSettings(_TransportSettings):
     peers: tuple[str, ...] = Field(
         default=(),
         description="Addresses or networks (10.1.2.0/24) that may connect; empty: all may.",
+    )
+    connection: Connection = Field(
+        default=Connection.PERMANENT,
+        description="`permanent`: no connection is a warning; `when_sending`: the analyzer connects only to send.",
     )
     second_connection: SecondConnection = Field(
         default=SecondConnection.REPLACE,

@@ -370,3 +370,16 @@ def test_a_broken_driver_is_reported_without_the_text_that_broke_it() -> None:
     assert bench.health.is_raised(WarnableCode.LINE_DRIVER_FAULT, "chem-1")
     assert "ValueError" in bench.line.status().last_error
     assert "patient" not in bench.line.status().last_error
+
+
+def test_a_line_whose_analyzer_connects_only_to_send_is_not_down_between_messages() -> None:
+    """Its `connection` is `when_sending`: nobody is alarmed by an analyzer that has nothing to say."""
+    transport = {"type": "tcp_listen", "port": 0, "connection": "when_sending"}
+    bench = LineBench(transport=transport)
+    bench.line.start()
+    bench.connect()
+    bench.end.loseConnection()
+    bench.turn()
+    bench.turn(120)
+    assert bench.line.state is LineState.LISTENING
+    assert not bench.health.is_raised(WarnableCode.LINE_DOWN, "chem-1")
