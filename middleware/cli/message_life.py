@@ -115,7 +115,7 @@ def _delivery(row: Row) -> Iterator[Step]:
     state, tries = row["state"], row["attempts"]
     if row["settled_at"] is not None and state in (OutboxState.ACCEPTED, OutboxState.REFUSED):
         answer = " ".join(part for part in (row["outcome_code"], row["outcome_text"]) if part)
-        sent = f" (sent {tries} times)" if tries > 1 else ""
+        sent = f" (tried {tries} times)" if tries > 1 else ""
         yield Step(row["settled_at"], f"{to} {state} outbox {name}{sent}: {answer or 'no words'}")
     elif state == OutboxState.HELD:
         yield Step(None, f"outbox {name} is held back by a person")
