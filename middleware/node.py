@@ -38,6 +38,7 @@ from middleware.store import journal, meta, setups
 from middleware.store.connection import Connection, Engine
 from middleware.store.engine import (
     DATABASE_FILE,
+    admit_one_writer,
     check_schema,
     database_url,
     open_engine,
@@ -77,6 +78,9 @@ class Node:
     async def start(self) -> None:
         """Start everything; when something fails, what was started is stopped and the error raised."""
         try:
+            self._prepare()
+            # The writer's connection is there from now on, and on a server the store's lock with it.
+            await self._writer.submit(_nothing)
             self._start()
         except BaseException:
             await self.stop()
@@ -93,7 +97,7 @@ class Node:
         if failure is not None:
             raise failure
 
-    def _start(self) -> None:
+    def _prepare(self) -> None:
         require_monotonic_time(self._parts.reactor)
         self.setup.node.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock.acquire()
@@ -101,6 +105,8 @@ class Node:
         self._ends.append(_as_async(NodeStopped(self.setup.node.name).emit))
         self._open_store()
         self._describe()
+
+    def _start(self) -> None:
         self._start_worker()
         self._start_lanes()
         self._start_lines_and_watch()
@@ -118,6 +124,7 @@ class Node:
         node = self.setup.node
         url = database_url(node.data_dir, node.database)
         engine = open_engine(url)
+        admit_one_writer(engine)
         self._ends.append(_as_async(engine.dispose))
         upgrade(engine)
         check_schema(engine)
@@ -338,6 +345,10 @@ class Node:
         return await self._writer.submit(
             lambda conn: job(conn, arguments, author, setup, now), WriteQueue.INTAKE, CHANGES
         )
+
+
+def _nothing(_conn: Connection) -> None:
+    """A job whose only use is that it is committed."""
 
 
 def _as_async(end: Callable[[], object]) -> Callable[[], Awaitable[object]]:

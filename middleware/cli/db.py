@@ -21,7 +21,7 @@ from middleware.clock import SystemClock
 from middleware.monitor.lock import NodeLock
 from middleware.store import meta
 from middleware.store.backup import backup, restore
-from middleware.store.engine import open_engine, upgrade
+from middleware.store.engine import admit_one_writer, open_engine, upgrade
 from middleware.store.verify import verify
 
 app = typer.Typer(help="The store as a whole.", no_args_is_help=True)
@@ -123,6 +123,7 @@ def _make_folder(site: Site) -> None:
 
 def _upgrade(site: Site) -> None:
     engine = open_engine(site.url)
+    admit_one_writer(engine)
     try:
         upgrade(engine)
     finally:

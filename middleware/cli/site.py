@@ -27,7 +27,13 @@ from middleware.settings.schema import NodeTable
 from middleware.setup import NodeSettings, Setup
 from middleware.store import meta, setups
 from middleware.store.connection import Connection
-from middleware.store.engine import check_schema, database_url, open_engine, open_readonly
+from middleware.store.engine import (
+    admit_one_writer,
+    check_schema,
+    database_url,
+    open_engine,
+    open_readonly,
+)
 from middleware.store.setups import AppliedSetup
 
 T = TypeVar("T")
@@ -105,6 +111,7 @@ class Site:
     def write(self, job: Callable[[Connection], T]) -> T:
         """Run a job in one transaction. Only with the node's lock held."""
         engine = open_engine(self.url)
+        admit_one_writer(engine)
         try:
             check_schema(engine)
             with engine.connect() as conn, conn.begin():

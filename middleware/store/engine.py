@@ -9,6 +9,7 @@ so that each new connection gets them anew.
 from __future__ import annotations
 
 import sqlite3
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ DATABASE_FILE = "labwire.sqlite3"
 HEAD_REVISION = "0001"
 """The newest migration. A test holds it equal to the newest file of `migrations/versions`."""
 
+WRITER_LOCK = 0x6C616277
+"""The number of the advisory lock on PostgreSQL that the one writer holds ("labw")."""
+# A server needs a moment to hear that a killed node is gone.
+WRITER_LOCK_WAIT_S = 5.0
+WRITER_LOCK_RETRY_S = 0.1
 BUSY_TIMEOUT_S = 5
 # The write-ahead log is cut back to this size after a checkpoint; without it a backlog's log would
 # stay for ever.
@@ -130,6 +136,37 @@ def open_readonly(url: str, connections: int = 4) -> Engine:
     )
     _configure(engine, _READ_PRAGMAS, "BEGIN")
     return engine
+
+
+def admit_one_writer(engine: Engine) -> None:
+    """On a server, let each writing connection hold the store's lock: a file lock of one machine cannot name the writer
+    of a database that several machines reach. Connecting raises StoreError while another process writes.
+
+    (SQLite: `middleware.monitor.lock` does it.) A connection that died is given up by the server when it hears of it.
+    """
+    if engine.dialect.name != "sqlite":
+        event.listen(engine, "connect", _take_writer_lock)
+
+
+def _take_writer_lock(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    try:
+        until = time.monotonic() + WRITER_LOCK_WAIT_S
+        while True:
+            cursor.execute(f"SELECT pg_try_advisory_lock({WRITER_LOCK})")
+            if cursor.fetchone()[0]:
+                connection.commit()
+                return
+            if time.monotonic() > until:
+                break
+            time.sleep(WRITER_LOCK_RETRY_S)
+    finally:
+        cursor.close()
+    connection.close()
+    raise StoreError(
+        "another node writes this database",
+        what_to_do="Stop it first, or give this node a database of its own: one node writes a store.",
+    )
 
 
 def upgrade(engine: Engine) -> None:
