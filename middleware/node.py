@@ -29,7 +29,8 @@ from middleware.monitor.watch import Watch, WatchParts
 from middleware.observe import metrics
 from middleware.observe.events import NodeStarted, NodeStopped, SetupTaken
 from middleware.observe.health import Health, WarnableCode
-from middleware.pipeline.commands import CHANGES, COMMANDS, CommandJob
+from middleware.pipeline.asked import CommandRefused
+from middleware.pipeline.commands import CHANGES, COMMANDS, Request, note_refusal, perform
 from middleware.pipeline.discovery import discover_checks
 from middleware.pipeline.mend import settle
 from middleware.pipeline.worker import Worker, WorkerParts
@@ -333,18 +334,22 @@ class Node:
             return self.status()
 
         verbs: dict[str, Verb] = {"status": status}
-        for name, job in COMMANDS.items():
-            verbs[name] = partial(self._command, job)
+        for name in COMMANDS:
+            verbs[name] = partial(self._command, name)
         return verbs
 
     async def _command(
-        self, job: CommandJob, arguments: Mapping[str, Any], author: str
+        self, verb: str, arguments: Mapping[str, Any], author: str
     ) -> dict[str, Any]:
         now = self._parts.clock.utc_now().timestamp()
-        setup = self.setup
-        return await self._writer.submit(
-            lambda conn: job(conn, arguments, author, setup, now), WriteQueue.INTAKE, CHANGES
-        )
+        request = Request(verb, arguments, author, self.setup, now)
+        submit = self._writer.submit
+        try:
+            return await submit(lambda conn: perform(conn, request), WriteQueue.INTAKE, CHANGES)
+        except CommandRefused as refusal:
+            said = refusal
+        await submit(lambda conn: note_refusal(conn, request, said), WriteQueue.INTAKE)
+        raise said
 
 
 def _nothing(_conn: Connection) -> None:

@@ -17,7 +17,8 @@ from middleware.clock import SystemClock
 from middleware.errors import SettingsError
 from middleware.monitor.control_client import NoNodeRuns, call
 from middleware.monitor.lock import NodeLock
-from middleware.pipeline.commands import COMMANDS
+from middleware.pipeline.asked import CommandRefused
+from middleware.pipeline.commands import Request, note_refusal, perform
 from middleware.settings.build import build_setup, node_settings
 from middleware.settings.faults import read_model
 from middleware.settings.installed import installed_for
@@ -97,16 +98,21 @@ class Site:
         setup = self.setup()
         now = SystemClock().utc_now().timestamp()
 
-        def job(conn: Connection) -> dict[str, Any]:
+        def request(conn: Connection) -> Request:
             meta.identify(conn, setup.node.environment.value, now)
             applied = AppliedSetup(
                 now, author, f"{verb} with no node running", setup.source_sha256, setup.source_text
             )
             in_force = replace(setup, generation=setups.save(conn, applied))
-            return COMMANDS[verb](conn, arguments, author, in_force, now)
+            return Request(verb, arguments, author, in_force, now)
 
         with NodeLock(self.node.data_dir):
-            return self.write(job)
+            try:
+                return self.write(lambda conn: perform(conn, request(conn)))
+            except CommandRefused as refusal:
+                said = refusal
+            self.write(lambda conn: note_refusal(conn, request(conn), said))
+            raise said
 
     def write(self, job: Callable[[Connection], T]) -> T:
         """Run a job in one transaction. Only with the node's lock held."""

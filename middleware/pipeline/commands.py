@@ -6,12 +6,14 @@ The control socket submits them to the running node's writer; with no node runni
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from middleware.model import ReleaseState
 from middleware.pipeline import release, replay
 from middleware.pipeline.asked import Asking, CommandRefused
 from middleware.setup import Setup
+from middleware.store import commands as stored
 from middleware.store import outbox, results
 from middleware.store.connection import Connection
 from middleware.store.writer import Topic
@@ -93,6 +95,38 @@ COMMANDS: Mapping[str, CommandJob] = {
     "outbox.hold": outbox_hold,
     "outbox.release": outbox_release,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for, under which setup and when (seconds since 1970 UTC)."""
+
+    verb: str
+    arguments: Arguments
+    author: str
+    setup: Setup
+    now: float
+
+
+def perform(conn: Connection, request: Request) -> Answer:
+    """Do what was asked and record it with its answer, in one transaction. Raises CommandRefused."""
+    number = _record(conn, request)
+    job = COMMANDS[request.verb]
+    answer = job(conn, request.arguments, request.author, request.setup, request.now)
+    stored.answer(conn, number, stored.CommandState.DONE, answer, request.now)
+    return answer
+
+
+def note_refusal(conn: Connection, request: Request, refusal: CommandRefused) -> None:
+    """Record a request that could not be done, and why; its own transaction came to nothing."""
+    number = _record(conn, request)
+    said = {"error": str(refusal)}
+    stored.answer(conn, number, stored.CommandState.FAILED, said, request.now)
+
+
+def _record(conn: Connection, request: Request) -> int:
+    asked = stored.Command(request.verb, request.arguments, request.author, request.now)
+    return stored.ask(conn, asked)
 
 
 def _asking(arguments: Arguments, author: str, setup: Setup, now: float) -> Asking:

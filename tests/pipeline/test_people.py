@@ -19,9 +19,10 @@ from middleware.model import (
     ValueKind,
 )
 from middleware.pipeline.asked import CommandRefused
-from middleware.pipeline.commands import AT_ONCE_MAX, COMMANDS
+from middleware.pipeline.commands import AT_ONCE_MAX, COMMANDS, Request, note_refusal, perform
 from middleware.pipeline.prepare import Decoded
 from middleware.store import audit, journal, outbox, results
+from middleware.store import commands as stored
 from middleware.store.outbox import Settlement
 from middleware.store.results import ResultFilter
 from middleware.wire.hl7.parse import parse
@@ -188,3 +189,19 @@ def test_anything_but_a_list_of_numbers_is_refused(conn, ids: Any) -> None:
     """A command comes from outside the process."""
     with pytest.raises(CommandRefused, match="whole numbers"):
         ask(conn, "results.release", ids=ids)
+
+
+def test_what_was_asked_is_kept_with_its_answer_also_when_it_was_refused(conn, run) -> None:
+    """An inspector sees who asked for what and when, and what became of it."""
+    run(decoded(journaled(conn), made_result()), setup=HOLDING)
+    good = Request("results.release", {"ids": [1], "reason": "compared"}, "ada", HOLDING, NOW)
+    assert perform(conn, good) == {"released": [1], "messages": [1]}
+    undone = conn.begin_nested()
+    with pytest.raises(CommandRefused) as refused:
+        perform(conn, good)
+    undone.rollback()
+    note_refusal(conn, good, refused.value)
+    newest, oldest = stored.listing(conn)
+    assert (oldest["state"], oldest["author"], oldest["answer"]["released"]) == ("done", "ada", [1])
+    assert newest["state"] == "failed"
+    assert "released" in newest["answer"]["error"]
