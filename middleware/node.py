@@ -74,6 +74,7 @@ class Node:
         self._parts = parts
         self._lock = NodeLock(setup.node.data_dir)
         self._ends: list[Callable[[], Awaitable[object]]] = []  # in the order of starting
+        self._is_stopping = False
         self.health = Health(parts.clock)
 
     async def start(self) -> None:
@@ -82,13 +83,15 @@ class Node:
             self._prepare()
             # The writer's connection is there from now on, and on a server the store's lock with it.
             await self._writer.submit(_nothing)
-            self._start()
+            if not self._is_stopping:  # while the commit was awaited
+                self._start()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Stop in the reverse order; each part is told even when another failed. Idempotent."""
+        self._is_stopping = True
         failure: Exception | None = None
         while self._ends:
             try:

@@ -23,7 +23,7 @@ from middleware.settings.build import build_setup
 from middleware.settings.installed import installed_for
 from middleware.settings.load import load
 from middleware.setup import NodeSettings, Setup
-from middleware.store.engine import database_url, open_engine, upgrade
+from middleware.store.engine import admit_one_writer, database_url, open_engine, upgrade
 from middleware.transport.reactor import use_monotonic_time
 
 # The writer's thread computes beside the reactor: shorter turns keep a round trip below a millisecond (DESIGN 6.4).
@@ -60,7 +60,9 @@ def _migrate_apart(node: NodeSettings) -> None:
     try:
         node.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         with NodeLock(node.data_dir):
-            upgrade(open_engine(database_url(node.data_dir, node.database)))
+            engine = open_engine(database_url(node.data_dir, node.database))
+            admit_one_writer(engine)
+            upgrade(engine)
     finally:
         os._exit(0)  # without the parent's exit handlers, and without a word
 

@@ -50,10 +50,12 @@ class Supervisor:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        await gatherResults(list(self._resting.values()))
         stopping = [Deferred.fromCoroutine(line.stop()) for line in self._lines.values()]
-        await gatherResults(stopping, consumeErrors=True)
-        self._confirmations.flush()
+        ending = [*self._resting.values(), *stopping]
+        try:
+            await gatherResults(ending, consumeErrors=True)
+        finally:
+            self._confirmations.flush()
 
     def line(self, line_id: str) -> Line | None:
         """The line of that id."""

@@ -10,7 +10,7 @@ everything until it is over.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,6 +34,9 @@ from middleware.store.writer import Topic, WriteQueue, Writer
 
 BATCH = 32
 """Messages in one transaction: some 10 ms of SQL and rendering, which an acknowledgement may have to wait for."""
+
+BATCH_RESULTS = 1000
+"""Results in one transaction, unless one message has more: most have a dozen, some thousands."""
 
 GATHER_S = 0.01
 """From the beginning of a batch to that of the next, unless it was full: the longest wait of a message for company."""
@@ -137,7 +140,8 @@ class Worker:
             gather_s = GATHER_BUSY_S if len(entries) >= BUSY else GATHER_S
             self._begins_at = clock.monotonic() + gather_s
         setup = self._parts.setup()
-        await self._store(await self._prepare_all(entries, setup), setup)
+        for portion in _portions(await self._prepare_all(entries, setup)):
+            await self._store(portion, setup)
         return is_full
 
     async def _prepare_all(self, entries: Sequence[StoredEntry], setup: Setup) -> list[Prepared]:
@@ -225,6 +229,20 @@ def decode(entry: StoredEntry, setup: Setup) -> Decoded:
         return Decoded(entry, setup.driver_of(entry.line).decode(entry.text, context))
     except Exception as error:  # noqa: BLE001 - a driver may be a third party's; its error is the reason
         return Decoded(entry, None, error)
+
+
+def _portions(batch: Sequence[Prepared]) -> Iterator[list[Prepared]]:
+    """The batch in order, cut where a transaction would hold more than BATCH_RESULTS."""
+    portion: list[Prepared] = []
+    count = 0
+    for one in batch:
+        count += len(one.results)
+        if portion and count > BATCH_RESULTS:
+            yield portion
+            portion, count = [], len(one.results)
+        portion.append(one)
+    if portion:
+        yield portion
 
 
 def _pass_on(result: object, done: Deferred[None]) -> object:

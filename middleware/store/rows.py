@@ -72,7 +72,13 @@ def fetch(conn: Connection, statement: Executable, row: Row) -> list[tuple[Any, 
         return [tuple(found) for found in conn.execute(statement, row)]
     sql, names, constants = _compiled(conn.dialect, statement)
     values = tuple(map({**constants, **row}.__getitem__ if constants else row.__getitem__, names))
-    return _run(conn, sql, values).fetchall()  # type: ignore[return-value]
+    cursor = _run(conn, sql, values)
+    try:
+        return cursor.fetchall()  # type: ignore[return-value]
+    except (
+        sqlite3.Error
+    ) as error:  # it reads the disk for each row: trouble may come at any of them
+        raise _as_trouble(conn, cursor, sql, error) from error
 
 
 MOST_ALIKE = 512
@@ -119,11 +125,18 @@ def _run(
         else:
             cursor.execute(sql, values)
     except sqlite3.Error as error:
-        cursor.close()  # else the error's traceback keeps a statement, and that the connection's locks
-        raise DBAPIError.instance(
-            sql, None, error, sqlite3.Error, hide_parameters=True, dialect=conn.dialect
-        ) from error
+        raise _as_trouble(conn, cursor, sql, error) from error
     return cursor
+
+
+def _as_trouble(
+    conn: Connection, cursor: DBAPICursor, sql: str, error: sqlite3.Error
+) -> BaseException:
+    """The driver's error as SQLAlchemy would raise it, without parameters."""
+    cursor.close()  # else the error's traceback keeps a statement, and that the connection's locks
+    return DBAPIError.instance(
+        sql, None, error, sqlite3.Error, hide_parameters=True, dialect=conn.dialect
+    )
 
 
 @lru_cache(maxsize=1024)

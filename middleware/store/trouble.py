@@ -36,6 +36,14 @@ _SQLITE_TROUBLE = frozenset(
 # error, XX corruption.
 _SQLSTATE_TROUBLE = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
 
+# What no free space mends: the file is no database, or a broken one.
+_SQLITE_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+_DAMAGED = "The store is damaged: {}."
+_MEND_DAMAGE = (
+    "Stop the node, keep the file for whoever looks into it, and restore the newest backup "
+    "(labwire db restore)."
+)
 _TEXT = "The store cannot commit: {}."
 _WHAT_TO_DO = (
     "Free space on the disk of data_dir (or mend the database connection); "
@@ -69,4 +77,6 @@ def not_writable(error: BaseException) -> StoreNotWritable:
     """
     original = getattr(error, "orig", None) or error
     reason = (str(original).splitlines() or [type(original).__name__])[0]
+    if getattr(original, "sqlite_errorcode", 0) & 0xFF in _SQLITE_DAMAGE:
+        return StoreNotWritable(_DAMAGED.format(reason), what_to_do=_MEND_DAMAGE)
     return StoreNotWritable(_TEXT.format(reason), what_to_do=_WHAT_TO_DO)

@@ -79,8 +79,10 @@ class Shim(protocol.Protocol):
         self.opened_at = now
         if self.on_opened is not None:
             self.on_opened(self.transport)
-        # Public on Twisted's sockets (FileDescriptor.writeSomeData); TLS and pairs have none.
-        self._send_some = getattr(self.transport, "writeSomeData", None)
+        # Public on Twisted's sockets (FileDescriptor.writeSomeData), missing on pairs. The class is asked:
+        # Twisted's TLS answers for the socket below it, and what is written there is not encrypted.
+        if hasattr(type(self.transport), "writeSomeData"):
+            self._send_some = self.transport.writeSomeData
         self._owner.connection_opened(self)
         self._run(self.link.connection_made, now)
 

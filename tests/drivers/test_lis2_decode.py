@@ -314,6 +314,8 @@ def test_a_second_header_inside_a_message_is_refused() -> None:
     [
         (f"{HEADER}\rP|1\rO|1|S1\rR|1|^^^A|1\rL|1\r", MessageKind.RESULT),
         (f"{HEADER}\rQ|1|^S1\rL|1\r", MessageKind.QUERY),
+        # Taken for a question it would never be processed, and its result never arrive.
+        (f"{HEADER}\rP|1\rO|1|S1\rR|1|^^^A|1\rQ|1|^S2\rL|1\r", MessageKind.RESULT),
         (f"{HEADER}\rL|1\r", MessageKind.OTHER),
         (HEADER.replace("||P|", "||Q|") + "\rP|1\rO|1|S1\rR|1|^^^A|1\rL|1\r", MessageKind.QC),
         (f"{HEADER}\rP|1\rO|1|S1|||||||||Q\rR|1|^^^A|1\rL|1\r", MessageKind.QC),

@@ -73,6 +73,18 @@ def test_what_is_left_from_before_is_taken_up_at_the_start(conn, start) -> None:
     assert sample_ids(conn) == wanted
 
 
+def test_messages_with_many_results_do_not_share_a_transaction(
+    conn, start, writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction keeps the acknowledgements waiting, so what it holds is bounded; order is kept."""
+    monkeypatch.setattr("middleware.pipeline.worker.BATCH_RESULTS", 2)
+    for sample_id in (b"S1", b"S2", b"S3"):
+        journaled(conn, sample_id)
+    start()
+    assert sample_ids(conn) == ["S1", "S2", "S3"]
+    assert len(writer.queues) == 2
+
+
 def test_a_new_message_wakes_the_worker(conn, start, writer) -> None:
     """The commit of intake is all that it needs."""
     start()

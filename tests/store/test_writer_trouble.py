@@ -170,6 +170,15 @@ def test_the_error_that_people_see_names_no_parameter() -> None:
     assert shown.what_to_do
 
 
+def test_a_damaged_store_is_not_told_to_be_a_full_disk() -> None:
+    """Free space mends no broken file: a person must restore the backup."""
+    original = sqlite3.DatabaseError("file is not a database")
+    original.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+    shown = not_writable(OperationalError("BEGIN", None, original))
+    assert str(shown) == "The store is damaged: file is not a database."
+    assert "restore" in shown.what_to_do
+
+
 @pytest.mark.slow
 def test_a_job_that_comes_in_the_moment_of_the_trouble_is_refused_too(
     engine: Engine, reactor: PumpedReactor, monkeypatch: pytest.MonkeyPatch

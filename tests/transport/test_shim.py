@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
+from twisted.protocols.policies import ProtocolWrapper
 
 from middleware.transport.pair import PairEnd, connect_pair
 from middleware.transport.shim import Shim
@@ -193,6 +194,42 @@ def test_closing_sends_first_what_was_written(bench: Bench) -> None:
     bench.run()
     assert bench.peer.data == b"\x06"
     assert bench.owner.closed == ["stopped"]
+
+
+class Wrapped(ProtocolWrapper):
+    """As Twisted's TLS: it answers for everything that the transport below it has."""
+
+    def __init__(self, below: object) -> None:
+        self.transport = below
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
+class BareSocket:
+    """What lies below a TLS layer."""
+
+    disconnecting = False
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def writeSomeData(self, data: bytes) -> int:
+        self.data += data
+        return len(data)
+
+
+def test_nothing_is_written_past_a_layer_that_encrypts() -> None:
+    """A result under TLS never goes to the bare socket below."""
+    link, below = ScriptedLink(), BareSocket()
+    transport = Wrapped(below)
+    shim = Shim(link, Clock(), Owner())
+    shim.makeConnection(transport)
+    link.replies.append((b"\x06", []))
+    shim.dataReceived(b"x")
+    assert transport.data == b"\x06"
+    assert below.data == b""
 
 
 class FullSocket(PairEnd):

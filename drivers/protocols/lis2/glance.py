@@ -11,17 +11,21 @@ _NOT_A_PATIENTS = frozenset({b"Q", b"T", b"D"})
 
 
 def glance(text: bytes) -> MessageKind:
-    """QUERY for a request record; QC for results that the standard's own marks call a control; RESULT; else OTHER."""
+    """QC for results that the standard's own marks call a control; RESULT; QUERY for a request record; else OTHER.
+
+    A message that reports and asks is a result: the asking may wait, what it reports must go on.
+    """
     text = text.lstrip(b"\xef\xbb\xbf\r\n\0")
     if b"\n" in text:
         text = text.replace(b"\n", _CR)
     field = text[1:2]
     if text[:1] not in (b"H", b"h") or not field:
         return MessageKind.UNREADABLE
-    if _CR + b"Q" + field in text:
+    has_results = _CR + b"R" + field in text
+    if not has_results and _CR + b"Q" + field in text:
         return MessageKind.QUERY
     order = text.find(_CR + b"O" + field)
-    if order < 0 and _CR + b"R" + field not in text:
+    if order < 0 and not has_results:
         return MessageKind.OTHER
     header = text[: text.find(_CR)].split(field)
     if _field(header, _HEADER_PROCESSING_ID) in _NOT_A_PATIENTS:
