@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,16 +32,24 @@ def _node(small: SmallReactor, folder: Path) -> Node:
     return Node(setup, NodeParts(small.reactor, SystemClock(), lambda: 0.5, "a test"))
 
 
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What the log says, from here on."""
+    stream = io.StringIO()
+    configure(stream=stream)
+    yield stream
+    configure()
+
+
 def test_a_stop_during_the_start_starts_nothing_more(
-    small: SmallReactor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small: SmallReactor, tmp_path: Path, logged: io.StringIO
 ) -> None:
     """SIGTERM in the first moment: no line opens, no part is started over a store that is closed."""
-    configure()
     node = _node(small, tmp_path)
     starting = Deferred.fromCoroutine(node.start())
     small.finish(Deferred.fromCoroutine(node.stop()))
     small.finish(starting)
-    assert "node started" not in capsys.readouterr().err
+    assert "node started" not in logged.getvalue()
     assert not small.reactor.getDelayedCalls()
 
 
