@@ -15,6 +15,14 @@ from emulators.oracle import Book, Obligation, obligation_line
 
 RUN = CliRunner()
 
+# A suite that runs in the background may have been started with SIGINT ignored; at a terminal it is not.
+HEEDING = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from emulators.__main__ import main
+main()
+"""
+
 
 @pytest.mark.parametrize(
     "arguments",
@@ -68,7 +76,7 @@ def test_the_verdict_decides_the_status(
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_an_emulator_in_good_order(how: signal.Signals) -> None:
     """Ctrl-C, or the demo's own end: a summary and status 0."""
-    command = [sys.executable, "-m", "emulators", "lis", "--listen", "127.0.0.1:0"]
+    command = [sys.executable, "-c", HEEDING, "lis", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         assert process.stdout is not None
         assert "listening on" in process.stdout.readline()
