@@ -21,9 +21,9 @@ from emulators.scenario import Deed, Scenario, Step
 from emulators.specimens import EmulatedSpecimen, SpecimenSource, query_message, results_message
 from middleware.clock import Clock
 from middleware.transport.base import ConnectionOutcome, TransportState
-from middleware.transport.settings import TcpConnectSettings, TcpListenSettings
+from middleware.transport.make import make_transport
+from middleware.transport.settings import TransportSettings
 from middleware.transport.shim import Shim
-from middleware.transport.tcp import make_tcp_transport
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered, MessageReceived
 from middleware.wire.lis1.link import Lis1Link
 from middleware.wire.lis1.options import Lis1Options, Role
@@ -67,7 +67,7 @@ class EmulatedAnalyzer:
     def __init__(
         self,
         plan: AnalyzerPlan,
-        transport: TcpListenSettings | TcpConnectSettings,
+        transport: TransportSettings,
         reactor: Any,
         clock: Clock,
         book: Book,
@@ -90,7 +90,7 @@ class EmulatedAnalyzer:
         self._send_id: int | None = None
         self._shim: Shim | None = None
         self._is_stopping = False
-        self._transport = make_tcp_transport(transport, reactor, self, Random(plan.seed).random)
+        self._transport = make_transport(transport, reactor, self, Random(plan.seed).random)
 
     @property
     def address(self) -> str:

@@ -2,13 +2,14 @@
 
 A driver owns no socket, no clock and no state. The node makes a link with it for each connection,
 asks it at a glance what a message is, and decodes outside any transaction. Drivers are discovered
-(group `labwire.drivers`), never imported.
+(group `labwire.drivers`), never imported. What not every driver can do is a protocol of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from middleware.driver.profile import Profile
@@ -18,10 +19,49 @@ from middleware.wire.link import Link
 
 @dataclass(frozen=True, slots=True)
 class DecodeContext:
-    """What a driver may know of the line: its time zone (IANA name) and character encoding (Python codec name)."""
+    """What a driver may know of the line: its time zone (IANA name) and character encoding (Python codec name).
+
+    `is_file`: the text is a whole file, which may hold several messages; on a connection the link has cut them.
+    """
 
     time_zone: str = "UTC"
     encoding: str = "latin-1"
+    is_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkContext:
+    """What a link may know of the node: the wall clock (aware, UTC), for protocols whose replies carry a time.
+
+    Without it (tests, cases) replies carry no time.
+    """
+
+    utc_now: Callable[[], datetime] | None = None
+    time_zone: str = "UTC"
+
+
+NO_CONTEXT = LinkContext()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerContext:
+    """For messages that we write to an analyzer: the moment, the line's zone and encoding, and a text of at most 20
+    characters that no other message of this store carries (several messages append -1, -2 …)."""
+
+    now: datetime
+    control_id: str
+    time_zone: str = "UTC"
+    encoding: str = "latin-1"
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerIdentity:
+    """Who a message says that it is from. `complaint` is a sentence when the profile expects another analyzer."""
+
+    analyzer: str = ""
+    serial: str = ""
+    sent_at_text: str = ""
+    complaint: str = ""
 
 
 @runtime_checkable
@@ -33,7 +73,9 @@ class Driver(Protocol):
         """The declarative part."""
         ...
 
-    def make_link(self, options: Mapping[str, object]) -> Link:
+    def make_link(
+        self, options: Mapping[str, object], context: LinkContext = NO_CONTEXT, /
+    ) -> Link:
         """A new link in the COMPUTER role for one connection; `options` is the line's own `link` table (checked)."""
         ...
 
@@ -43,6 +85,28 @@ class Driver(Protocol):
 
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
         """Read a whole message. Raises DriverError (with record and field) when it cannot be read at all."""
+        ...
+
+
+@runtime_checkable
+class IdentifyingDriver(Protocol):
+    """A driver that can tell at a glance whose a message is, so that a wrong cable is refused before it is stored."""
+
+    def identify(self, text: bytes, encoding: str = "latin-1") -> AnalyzerIdentity:
+        """Who the message says that it is from. Never raises: what cannot be read says nothing."""
+        ...
+
+
+@runtime_checkable
+class AnsweringDriver(Protocol):
+    """A driver whose analyzer waits for an answer to its query, also when there is no work."""
+
+    def negative_answers(self, text: bytes, context: AnswerContext) -> tuple[bytes, ...]:
+        """The messages which tell the analyzer that there is no work for what the query `text` asks.
+
+        Called after the query was journaled and acknowledged; () when the dialect expects silence. Raises DriverError
+        when the query cannot be read.
+        """
         ...
 
 

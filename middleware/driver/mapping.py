@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from middleware.driver.profile import PathRule, RoleRule
+from middleware.driver.rules import PathRule, RoleRule
 from middleware.model import AbnormalFlag, SampleRole
 
 Record = TypeVar("Record")

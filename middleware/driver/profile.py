@@ -6,7 +6,6 @@ repeat). A path field may be written as a path, as a list of paths (the first th
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -15,8 +14,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -25,18 +22,24 @@ from pydantic import (
 )
 
 from middleware.driver.quirks import unknown_quirks
+from middleware.driver.rules import (
+    FlagField,
+    PathField,
+    PathText,
+    PatientIdRule,
+    RoleRule,
+    Section,
+    StatusField,
+    TimeField,
+    Words,
+)
 from middleware.driver.values import ValueRule
 from middleware.errors import DriverError
-from middleware.model import AbnormalFlag, ResultStatus, SampleRole
 
-PathText = Annotated[
-    str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,2}-[1-9]\d?(\[[1-9]\d?\])?(\.[1-9]\d?){0,2}$")
-]
 # As a line's `driver` setting, a folder and a metric label: short and plain.
 DriverId = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)
 ]
-Words = tuple[Annotated[str, StringConstraints(min_length=1)], ...]
 
 
 class DriverRole(StrEnum):
@@ -56,110 +59,6 @@ class Tier(StrEnum):
     REFERENCE = "reference"
 
 
-class Section(BaseModel):
-    """Base of every part of a profile: immutable, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _from_shorthand(value: object) -> object:
-    """A path or a list of paths stands for a table that holds only that."""
-    if isinstance(value, str):
-        return {"path": value}
-    return {"first_of": value} if isinstance(value, list) else value
-
-
-class PathRule(Section):
-    """Where a text is: one path, or the first of several that is not empty. Blanks around the text are dropped."""
-
-    path: PathText | None = Field(default=None, description="The only place to look.")
-    first_of: tuple[PathText, ...] = Field(
-        default=(), description="Places to look, in order; the first that is not empty counts."
-    )
-
-    @model_validator(mode="after")
-    def _says_where(self) -> Self:
-        if (self.path is None) == (not self.first_of):
-            raise ValueError("give either `path` or `first_of`")
-        return self
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """All places, in order."""
-        return self.first_of if self.path is None else (self.path,)
-
-
-class TimeRule(PathRule):
-    """Where a time is and how it is written."""
-
-    format: str = Field(
-        default="",
-        description="How it is written, as `strptime` has it; empty for the standard's YYYYMMDDHHMMSS.",
-    )
-
-
-class FlagRule(PathRule):
-    """Where the abnormal flags are and what each means."""
-
-    table: Mapping[str, AbnormalFlag] | None = Field(
-        default=None,
-        description="Meaning of each flag; without it the table of the standard. Others stay instrument flags.",
-    )
-
-
-class StatusRule(PathRule):
-    """Where the result status is and what each code means."""
-
-    table: Mapping[str, ResultStatus] | None = Field(
-        default=None,
-        description='Meaning of each code (`""` for none); without it the table of the standard. Others are `unknown`.',
-    )
-
-
-PathField = Annotated[PathRule, BeforeValidator(_from_shorthand)]
-TimeField = Annotated[TimeRule, BeforeValidator(_from_shorthand)]
-FlagField = Annotated[FlagRule, BeforeValidator(_from_shorthand)]
-StatusField = Annotated[StatusRule, BeforeValidator(_from_shorthand)]
-
-
-class RoleRule(Section):
-    """One way to tell a control, calibrator or blank from a patient's specimen: by table or by pattern."""
-
-    path: PathText = Field(description="The field that tells.")
-    table: Mapping[str, SampleRole] = Field(
-        default_factory=dict,
-        description="Role for each text of the field; `*` for any other. Without an entry this rule says nothing.",
-    )
-    pattern: str = Field(
-        default="", description="Regular expression for the whole text, upper and lower case alike."
-    )
-    role: SampleRole | None = Field(default=None, description="The role when `pattern` matches.")
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> Self:
-        if bool(self.table) == bool(self.pattern):
-            raise ValueError("give either `table` or `pattern`")
-        if bool(self.pattern) != (self.role is not None):
-            raise ValueError("`role` belongs to `pattern`, and `pattern` needs a `role`")
-        return self
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
-        return value
-
-
-class PatientIdRule(Section):
-    """One identifier of the patient and whose it is."""
-
-    path: PathText = Field(description="Where the identifier is.")
-    authority: str = Field(default="", description="Who issued it; empty: not known.")
-
-
 class DriverSection(Section):
     """Who this driver is for."""
 
@@ -175,11 +74,27 @@ class DriverSection(Section):
     tier: Tier = Field(description="How much evidence there is; checked against the cases.")
 
 
+class SerialNeeds(Section):
+    """The serial settings that the analyzer can be set to; an empty list: not said."""
+
+    baud: tuple[int, ...] = Field(default=(), description="Speeds in bits per second.")
+    data_bits: tuple[int, ...] = Field(default=(), description="Data bits of a character.")
+    parity: tuple[str, ...] = Field(default=(), description="none, even, odd, mark or space.")
+    stop_bits: tuple[float, ...] = Field(default=(), description="1, 1.5 or 2.")
+
+
 class TransportSection(Section):
     """What the analyzer allows; `labwire check` compares it with the line."""
 
-    tcp: Literal["listen", "connect", "either"] = Field(
-        default="either", description="Whether our end of TCP listens or connects."
+    tcp: Literal["listen", "connect", "either", "none"] = Field(
+        default="either", description="Whether our end of TCP listens or connects; `none`: no TCP."
+    )
+    serial: SerialNeeds | Literal[False] = Field(
+        default=SerialNeeds(),
+        description="Serial settings of the analyzer; false: it has no serial port.",
+    )
+    file: bool = Field(
+        default=False, description="Whether its messages also come as files in a folder."
     )
 
 
@@ -326,6 +241,10 @@ class Profile(Section):
         default=None, description="Where a host query says what it asks for."
     )
     values: ValuesSection = Field(default=ValuesSection(), description="What explains a value.")
+    protocol: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="What only this protocol needs, such as the columns of a file; checked by the protocol.",
+    )
 
     @model_validator(mode="after")
     def _queries_are_described(self) -> Self:
@@ -339,13 +258,19 @@ class Profile(Section):
         return self.driver.id
 
     def allows_transport(self, kind: str) -> bool:
-        """Whether a line with transport type `kind` (`tcp_listen`, `tcp_connect` …) fits this analyzer."""
-        allowed = {
+        """Whether a line with transport type `kind` (`tcp_listen`, `serial` …) fits this analyzer.
+
+        A serial analyzer behind a device server may be on either end of TCP, so where there is a serial port `tcp` is
+        what the analyzer itself has.
+        """
+        tcp = {
             "listen": ("tcp_listen",),
             "connect": ("tcp_connect",),
             "either": ("tcp_listen", "tcp_connect"),
-        }
-        return kind in allowed[self.transport.tcp]
+            "none": (),
+        }[self.transport.tcp]
+        serial = ("serial", "rfc2217") if self.transport.serial is not False else ()
+        return kind in (*tcp, *serial, *(("file_drop",) if self.transport.file else ()))
 
 
 def read_profile(text: str, source: str) -> Profile:

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from middleware.clock import Clock
-from middleware.driver.api import Driver
+from middleware.driver.api import Driver, LinkContext
 from middleware.line.intake import Confirmations, Intake, IntakeServices
 from middleware.line.settings import LineSettings
+from middleware.line.status import UP, LineState, LineStatus
+from middleware.line.tally import Tally
 from middleware.observe.events import (
-    BytesMoved,
     ConnectionSeen,
     ContentionCounted,
-    FramesCounted,
     LineConnection,
     LineStateChanged,
     MessageRejected,
     ProtocolTimeout,
-    QuirksUsed,
 )
 from middleware.observe.health import Health, WarnableCode
 from middleware.store.writer import Writer
 from middleware.transport.base import (
-    Address,
     ConnectionOutcome,
     Transport,
     TransportOwner,
     TransportState,
 )
+from middleware.transport.make import make_transport
 from middleware.transport.settings import Connection, TcpListenSettings, TransportSettings
 from middleware.transport.shim import Shim
-from middleware.transport.tcp import make_tcp_transport
 from middleware.wire.events import (
     AcknowledgementConfirmed,
     ContentionSeen,
@@ -58,21 +55,6 @@ LOG_AFTER_S = 10.0
 TransportMaker = Callable[[TransportSettings, Any, TransportOwner, Callable[[], float]], Transport]
 
 
-class LineState(StrEnum):
-    """How a line stands, for people and for `labwire_line_state`."""
-
-    STOPPED = "stopped"
-    LISTENING = "listening"
-    DIALLING = "dialling"
-    WAITING = "waiting"
-    OPEN = "open"  # the transport is connected; the analyzer has not spoken its protocol yet
-    CONNECTED = "connected"  # proved: the analyzer spoke its protocol on this connection
-    FAULT = "fault"  # could not start, or its driver failed; started again by the supervisor
-
-
-UP = frozenset({LineState.OPEN, LineState.CONNECTED})
-
-
 @dataclass(frozen=True, slots=True)
 class LineServices:
     """What a line needs of the node. `random` gives numbers from 0 to 1 (jitter of reconnects)."""
@@ -83,29 +65,7 @@ class LineServices:
     health: Health
     confirmations: Confirmations
     random: Callable[[], float]
-    make_transport: TransportMaker = make_tcp_transport
-
-
-@dataclass(frozen=True, slots=True)
-class LineStatus:
-    """For status pages. Times are seconds since 1970 UTC (None: not yet)."""
-
-    line: str
-    driver: str
-    state: LineState
-    since: float
-    detail: str
-    address: str
-    peer: str
-    link: str
-    is_accepting: bool
-    messages: int
-    last_message_at: float | None
-    last_error: str
-    connections: Mapping[str, int]
-    frames: Mapping[str, int]
-    bytes_in: int
-    bytes_out: int
+    make_transport: TransportMaker = make_transport
 
 
 class Line:
@@ -138,10 +98,7 @@ class Line:
         self.messages = 0
         self._last_message_at: float | None = None
         self._connections: dict[str, int] = {}
-        self._totals: dict[tuple[str, str], int] = {}  # of links that are gone, and shown so far
-        self._seen: Mapping[tuple[str, str], int] = {}  # of the link that is here
-        self._bytes = [0, 0]
-        self._bytes_seen = (0, 0)
+        self._tally = Tally(settings.id)
         self._settled: list[Deferred[None]] = []
         self._hears_writer = False
         self._has_been_up = False
@@ -151,8 +108,8 @@ class Line:
     # -- what the node asks -----------------------------------------------------------------------
 
     @property
-    def address(self) -> Address:
-        """Where the line listens (the real port), or whom it dials."""
+    def address(self) -> Any:
+        """Where it listens (the real port), whom it dials, or its port or folder; `str()` is for people."""
         return self._transport.address
 
     def start(self) -> None:
@@ -208,37 +165,21 @@ class Line:
             last_message_at=self._last_message_at,
             last_error=self._last_error,
             connections=dict(self._connections),
-            frames={" ".join(key): count for key, count in sorted(self._totals.items())},
-            bytes_in=self._bytes[0],
-            bytes_out=self._bytes[1],
+            frames=self._tally.frames(),
+            bytes_in=self._tally.bytes_in,
+            bytes_out=self._tally.bytes_out,
         )
 
     def flush_counts(self) -> None:
         """Count what the link and the shim have counted since the last time; cheap, often called."""
-        shim = self._shim
-        if shim is None:
-            return
-        for index, (direction, now) in enumerate(
-            (("received", shim.bytes_in), ("sent", shim.bytes_out))
-        ):
-            count = now - self._bytes_seen[index]
-            if count:
-                self._bytes[index] += count
-                BytesMoved(self.id, direction, count).emit()
-        self._bytes_seen = (shim.bytes_in, shim.bytes_out)
-        counts = dict(shim.link.counts())
-        for key, total in counts.items():
-            count = total - self._seen.get(key, 0)
-            if count:
-                self._totals[key] = self._totals.get(key, 0) + count
-                self._count(key, count)
-        self._seen = counts
+        if self._shim is not None:
+            self._tally.take(self._shim)
 
     # -- TransportOwner ---------------------------------------------------------------------------
 
     def make_shim(self, peer: str) -> Shim:
         """A new connection: a fresh link of the driver's."""
-        link = self.driver.make_link(self.settings.link)
+        link = self.driver.make_link(self.settings.link, self._link_context())
         return Shim(link, self._services.reactor, self, peer)
 
     def transport_changed(self, state: TransportState, detail: str) -> None:
@@ -261,8 +202,7 @@ class Line:
     def connection_opened(self, shim: Shim) -> None:
         """Connected: nothing is proved yet."""
         self._shim = shim
-        self._seen = {}
-        self._bytes_seen = (0, 0)
+        self._tally.begin()
         self._apply_accepting()
 
     def connection_closed(self, shim: Shim, reason: str) -> None:
@@ -300,6 +240,9 @@ class Line:
             self._announce_settled()
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _link_context(self) -> LinkContext:
+        return LinkContext(self._services.clock.utc_now, self.settings.time_zone or "UTC")
 
     def _note(self, event: Event) -> None:
         """Troubles: counted, and the last one is shown."""
@@ -374,13 +317,6 @@ class Line:
         if self._shim is not None:
             is_accepting = self._is_accepting and self._services.writer.is_writable
             self._shim.set_accepting(is_accepting)
-
-    def _count(self, key: tuple[str, str], count: int) -> None:
-        what, name = key
-        if what == "quirk":
-            QuirksUsed(self.id, name, count).emit()
-        else:
-            FramesCounted(self.id, what, name, count).emit()
 
     async def _settle(self, shim: Shim) -> None:
         """Wait until the session of `shim` has ended, at most DRAIN_WITHIN_S."""

@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IDelayedCall
 
 from middleware.errors import MiddlewareError
 from middleware.line.intake import Confirmations
-from middleware.line.line import Line, LineState, LineStatus
+from middleware.line.line import Line
+from middleware.line.status import LineState, LineStatus
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0

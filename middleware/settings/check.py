@@ -18,7 +18,7 @@ from middleware.model import ReleaseMode
 from middleware.settings.load import Loaded
 from middleware.settings.parts import Parts, read_parts
 from middleware.settings.problems import Location, Problem, Weight, did_you_mean
-from middleware.transport.settings import TcpConnectSettings, TcpListenSettings
+from middleware.transport.settings import TRANSPORT_TYPES, TcpConnectSettings, TcpListenSettings
 
 
 class DriverSource(Protocol):
@@ -75,9 +75,6 @@ def _ids_are_unique(parts: Parts) -> Iterator[Problem]:
                 message = f'the {name} "{found}" stands in line {line} already'
                 yield parts.loaded.problem(location, message, "give each its own id")
             first.setdefault(found, location)
-
-
-_TRANSPORT_TYPES = ("tcp_listen", "tcp_connect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +255,7 @@ def _fits(
     kind = line.transport.type
     if not driver.profile.allows_transport(kind):
         place = (*location, "transport", "type")
-        fitting = [one for one in _TRANSPORT_TYPES if driver.profile.allows_transport(one)]
+        fitting = [one for one in TRANSPORT_TYPES if driver.profile.allows_transport(one)]
         cure = f"the analyzer takes: {', '.join(fitting)}" if fitting else "choose another driver"
         message = f'"{kind}" does not fit the driver {line.driver}'
         yield parts.loaded.problem(place, message, cure)

@@ -22,7 +22,10 @@ from middleware.delivery.connector import ConnectorFactory
 from middleware.line.settings import LineSettings
 from middleware.routing.rules import Route
 from middleware.settings.schema import ConnectorTable, MonitorTable, NodeTable
+from middleware.transport.file_settings import FileDropSettings
+from middleware.transport.serial_settings import Rfc2217Settings, SerialSettings
 from middleware.transport.settings import TcpConnectSettings, TcpListenSettings
+from middleware.transport.tls_settings import TlsSettings
 
 # What the sample writes where there is no default, or where another value explains more.
 _EXAMPLES: Mapping[str, Any] = {
@@ -35,6 +38,10 @@ _EXAMPLES: Mapping[str, Any] = {
     "listen.port": 4010,
     "connect.host": "10.1.2.3",
     "connect.port": 4010,
+    "serial.port": "/dev/serial/by-id/usb-FTDI_FT232R_A1B2C3D4-if00-port0",
+    "rfc2217.host": "10.1.2.9",
+    "rfc2217.port": 4001,
+    "file_drop.folder": "/srv/plate-reader/export",
     "connector.id": "lis",
     "connector.host": "127.0.0.1",
     "connector.port": 2576,
@@ -50,22 +57,25 @@ class _Part:
     skip: frozenset[str] = frozenset()
 
 
-def _parts(connectors: Mapping[str, ConnectorFactory]) -> Iterator[_Part]:
-    type_only = frozenset({"type"})
-    yield _Part("`[node]`", "This installation.", NodeTable)
-    yield _Part("`[[line]]`", "One analyzer; as many as there are.", LineSettings)
-    yield _Part(
-        '`transport` with `type = "tcp_listen"`',
-        "The analyzer connects to us.",
-        TcpListenSettings,
-        type_only,
-    )
-    yield _Part(
-        '`transport` with `type = "tcp_connect"`',
+_TRANSPORT_PARTS = (
+    ("tcp_listen", "The analyzer connects to us.", TcpListenSettings),
+    (
+        "tcp_connect",
         "We connect to the analyzer, or to a device server in front of it.",
         TcpConnectSettings,
-        type_only,
-    )
+    ),
+    ("serial", "A serial port of this machine.", SerialSettings),
+    ("rfc2217", "A serial port of a terminal server that speaks RFC 2217.", Rfc2217Settings),
+    ("file_drop", "A folder into which the analyzer's software writes files.", FileDropSettings),
+)
+
+
+def _parts(connectors: Mapping[str, ConnectorFactory]) -> Iterator[_Part]:
+    yield _Part("`[node]`", "This installation.", NodeTable)
+    yield _Part("`[[line]]`", "One analyzer; as many as there are.", LineSettings)
+    for name, words, model in _TRANSPORT_PARTS:
+        yield _Part(f'`transport` with `type = "{name}"`', words, model, frozenset({"type"}))
+    yield _Part("`tls`", "Of a TCP transport, or of a connector that uses TCP.", TlsSettings)
     yield _Part(
         "`[[connector]]`",
         "One system that gets results. These keys, and those of its type:",
@@ -114,6 +124,12 @@ def example(connectors: Mapping[str, ConnectorFactory]) -> str:
         _block("[line.transport]", "listen", TcpListenSettings),
         "# [line.transport]   # or: we connect to the analyzer\n"
         + _commented(_block("", "connect", TcpConnectSettings)),
+        "# [line.transport]   # or: a serial port\n"
+        + _commented(_block("", "serial", SerialSettings)),
+        "# [line.transport]   # or: a serial port of a terminal server (RFC 2217)\n"
+        + _commented(_block("", "rfc2217", Rfc2217Settings)),
+        "# [line.transport]   # or: files in a folder\n"
+        + _commented(_block("", "file_drop", FileDropSettings)),
     ]
     for name, factory in sorted(connectors.items()):
         own = _block("", "connector", factory.settings_model)

@@ -13,6 +13,7 @@ from middleware.line.settings import LineSettings
 from middleware.routing.rules import Route
 from middleware.settings.faults import Fault, Model, fields_of, read_model
 from middleware.settings.load import Loaded
+from middleware.settings.paths import with_absolute_paths
 from middleware.settings.problems import Location, Problem, did_you_mean
 from middleware.settings.schema import (
     ARRAYS,
@@ -131,7 +132,11 @@ def _read(parts: Parts, location: Location, model: type[Model], data: Any) -> Mo
     found, faults = read_model(model, data)
     _report(parts, location, faults)
     _report_open_secrets(parts, location, model, data)
-    return found
+    if (
+        found is None or location[0] == "node"
+    ):  # its folder is made absolute where the node is set up
+        return found
+    return with_absolute_paths(found, parts.loaded.path.parent)
 
 
 def _report(parts: Parts, location: Location, faults: list[Fault]) -> None:
@@ -212,7 +217,7 @@ def _read_own_settings(
     ]
     _report(parts, location, faults)
     _report_open_secrets(parts, location, factory.settings_model, data)
-    return settings
+    return with_absolute_paths(settings, parts.loaded.path.parent) if settings else None
 
 
 def _report_unknown_connector_type(

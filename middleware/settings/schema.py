@@ -159,10 +159,8 @@ LATER: Mapping[str, str] = {
 }
 """Keys of the plan that this version does not know yet; the word for a person who copied them."""
 
-LATER_TYPES = frozenset(
-    {"serial", "rfc2217", "lis2_host", "fhir", "http_json", "file_drop", "database"}
-)
-"""Transport and connector types of the plan that may not be in this version."""
+LATER_TYPES = frozenset({"lis2_host", "fhir", "http_json", "file_drop", "database"})
+"""Connector types of the plan that may not be in this version."""
 
 
 def shell_keys() -> frozenset[str]:

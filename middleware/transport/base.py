@@ -72,8 +72,11 @@ class Transport(Protocol):
         ...
 
     @property
-    def address(self) -> Address:
-        """Where it listens (the real port, also where 0 was asked for), or whom it dials."""
+    def address(self) -> object:
+        """Where it listens (the real port, also where 0 was asked for), whom it dials, or its port or folder.
+
+        `str()` of it is for people; TCP transports give an `Address`.
+        """
         ...
 
     def start(self) -> None:

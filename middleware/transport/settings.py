@@ -8,6 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from middleware.transport.file_settings import FileDropSettings
+from middleware.transport.serial_settings import Rfc2217Settings, SerialSettings
+from middleware.transport.tls_settings import TlsSettings
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -47,6 +51,10 @@ class _TransportSettings(BaseModel):
         ge=1,
         le=600,
         description="Seconds that written bytes may stay unacknowledged by the peer's TCP.",
+    )
+    tls: TlsSettings | None = Field(
+        default=None,
+        description="Encrypt the connection and prove who is at its ends; without it bytes travel in the clear.",
     )
 
 
@@ -112,5 +120,12 @@ class TcpConnectSettings(_TransportSettings):
         return self
 
 
-TransportSettings = Annotated[TcpListenSettings | TcpConnectSettings, Field(discriminator="type")]
+TcpSettings = TcpListenSettings | TcpConnectSettings
+
+TransportSettings = Annotated[
+    TcpListenSettings | TcpConnectSettings | SerialSettings | Rfc2217Settings | FileDropSettings,
+    Field(discriminator="type"),
+]
 """Any transport's settings, told apart by `type`."""
+
+TRANSPORT_TYPES = ("tcp_listen", "tcp_connect", "serial", "rfc2217", "file_drop")

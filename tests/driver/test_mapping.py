@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from middleware.driver.mapping import role_reader, split_flags, text_reader
-from middleware.driver.profile import PathRule, RoleRule
+from middleware.driver.rules import PathRule, RoleRule
 from middleware.model import AbnormalFlag, SampleRole
 
 Record = Mapping[str, str]

@@ -10,7 +10,7 @@ from drivers.protocols.lis2.paths import locate, read_together
 from middleware.driver.api import DecodeContext
 from middleware.driver.catalogue import load_catalogue
 from middleware.driver.mapping import text_reader
-from middleware.driver.profile import PathRule
+from middleware.driver.rules import PathRule
 from middleware.driver.values import SentValue, ValuePolicy, ValueRule
 from middleware.model import Envelope, ResultStatus
 from middleware.wire.lis2 import Record, parse_message

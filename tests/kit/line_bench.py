@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 
+from middleware.driver.api import NO_CONTEXT, LinkContext
 from middleware.line.intake import Confirmations
 from middleware.line.line import Line, LineServices
 from middleware.line.settings import LineSettings
@@ -51,7 +52,9 @@ class PlainDriver:
 
     profile: Any = SimpleNamespace(driver=SimpleNamespace(id="plain"))
 
-    def make_link(self, options: Mapping[str, object]) -> Lis1Link:
+    def make_link(
+        self, options: Mapping[str, object], _context: LinkContext = NO_CONTEXT
+    ) -> Lis1Link:
         return Lis1Link(Role.COMPUTER, Lis1Options(**options))  # type: ignore[arg-type]
 
     def kind(self, text: bytes) -> MessageKind:

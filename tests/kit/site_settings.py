@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from middleware.driver.api import NO_CONTEXT, LinkContext
 from middleware.driver.catalogue import BrokenDriver
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
@@ -95,7 +96,7 @@ class PlainDriver:
 
     profile: Profile
 
-    def make_link(self, options: Mapping[str, object]) -> Any:
+    def make_link(self, options: Mapping[str, object], _context: LinkContext = NO_CONTEXT) -> Any:
         for key in options:
             if key != "quirks":
                 raise DriverError(f"unknown link option {key}", what_to_do="known: quirks")

@@ -8,7 +8,7 @@ import weakref
 import pytest
 from twisted.internet.defer import Deferred
 
-from middleware.line.line import LineState
+from middleware.line.status import LineState
 from middleware.observe.health import WarnableCode
 from middleware.observe.metrics import REGISTRY
 from middleware.transport.pair import READ_BYTES
@@ -351,7 +351,7 @@ def test_a_second_connection_leaves_nothing_of_the_first(bench: LineBench) -> No
 class BrokenDriver(PlainDriver):
     """Its link fails with the first bytes."""
 
-    def make_link(self, options):
+    def make_link(self, options, context=None):
         link = super().make_link(options)
         link.receive_bytes = self._break
         return link

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pytest
 from twisted.internet.defer import Deferred
 
+from middleware.driver.api import NO_CONTEXT, LinkContext
 from middleware.errors import DriverError
-from middleware.line.line import LineState
+from middleware.line.status import LineState
 from middleware.line.supervisor import Supervisor
 from middleware.observe.health import WarnableCode
 from middleware.wire.lis1.link import Lis1Link
@@ -22,7 +23,9 @@ class FickleDriver(PlainDriver):
         self.is_refusing = False
         self.is_breaking = False
 
-    def make_link(self, options: Mapping[str, object]) -> Lis1Link:
+    def make_link(
+        self, options: Mapping[str, object], _context: LinkContext = NO_CONTEXT
+    ) -> Lis1Link:
         if self.is_refusing:
             raise DriverError("the options do not fit")
         link = super().make_link(options)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from drivers.protocols.lis2.decode import MessageReader
 from drivers.protocols.lis2.glance import glance
-from middleware.driver.api import DecodeContext
+from middleware.driver.api import NO_CONTEXT, DecodeContext, LinkContext
 from middleware.driver.profile import LinkSection, Profile, describe_mistakes
 from middleware.driver.quirks import RECORD_QUIRKS
 from middleware.errors import DriverError
@@ -39,7 +39,7 @@ class Lis2Driver:
         """The declarative part."""
         return self._profile
 
-    def make_link(self, options: Mapping[str, object]) -> Link:
+    def make_link(self, options: Mapping[str, object], _context: LinkContext = NO_CONTEXT) -> Link:
         """A new link in the COMPUTER role.
 
         `options` may hold the keys of a profile's `[link]`; its quirks are added to the profile's, its other keys

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from middleware.driver.mapping import EXPLICIT_NULL, text_reader
-from middleware.driver.profile import PathRule, PatientIdRule, RoleRule
+from middleware.driver.rules import PathRule, PatientIdRule, RoleRule
 from middleware.errors import DriverError
 from middleware.wire.lis2 import Path, Record, unescape
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from drivers.protocols.lis2.paths import read_together
 from drivers.protocols.lis2.tables import COMMENT_INSTRUMENT_FLAG
-from middleware.driver.profile import PathRule
+from middleware.driver.rules import PathRule
 from middleware.model import Comment, proven
 from middleware.wire.lis2 import Record
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from drivers.protocols.lis2.paths import check_paths, locate, read_together
 from drivers.protocols.lis2.sample_id_doubt import doubt_reader
 from middleware.driver.mapping import PATIENT, RoleFound, role_reader
-from middleware.driver.profile import RoleRule, SpecimenSection
+from middleware.driver.profile import SpecimenSection
+from middleware.driver.rules import RoleRule
 from middleware.model import Identifier, Patient, SampleRole, Specimen, proven
 from middleware.wire.lis2 import Path, Record
 

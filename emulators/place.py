@@ -1,0 +1,46 @@
+"""Where an emulator's bytes travel: the options that every emulated analyzer has, as transport settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from middleware.transport.base import Address
+from middleware.transport.settings import TcpConnectSettings, TcpListenSettings, TransportSettings
+
+HIGHEST_PORT = 65535
+
+TcpOption = Annotated[str, typer.Option("--tcp", help="HOST:PORT to connect to.")]
+ListenOption = Annotated[
+    str, typer.Option("--listen", help="HOST:PORT to listen on, instead of --tcp.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What was given on the command line; exactly one of the ways must be."""
+
+    tcp: str = ""
+    listen: str = ""
+
+
+def transport_of(place: Place) -> TransportSettings:
+    """The settings of the transport. Raises ValueError with a sentence for the person at the keyboard."""
+    if bool(place.tcp) == bool(place.listen):
+        raise ValueError("give either --tcp HOST:PORT or --listen HOST:PORT")
+    address = parse_address(place.tcp or place.listen)
+    if place.tcp:
+        return TcpConnectSettings(
+            type="tcp_connect", host=address.host, port=address.port, retry_longest_s=5.0
+        )
+    return TcpListenSettings(type="tcp_listen", host=address.host, port=address.port)
+
+
+def parse_address(text: str) -> Address:
+    """HOST:PORT; an empty host is loopback. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > HIGHEST_PORT:
+        raise ValueError(f"{text!r} is no HOST:PORT")
+    return Address(host.strip("[]") or "127.0.0.1", int(port))
