@@ -18,9 +18,11 @@ from middleware.clock import Clock
 from middleware.delivery.connector import Connector
 from middleware.delivery.lane import Lane, LaneParts
 from middleware.delivery.lanes import lanes_in_force, lanes_to_serve
+from middleware.line.captures import CaptureParts, Captures
 from middleware.line.intake import Confirmations
 from middleware.line.line import Line, LineServices
 from middleware.line.supervisor import Supervisor
+from middleware.monitor.capture_verbs import capture_verbs
 from middleware.monitor.control import ControlServer, Verb
 from middleware.monitor.http import MonitorServer, Probes
 from middleware.monitor.lock import NodeLock
@@ -246,6 +248,9 @@ class Node:
             for settings in setup.lines.values()
         ]
         self._supervisor = Supervisor(lines, confirmations, parts.reactor)
+        self._captures = self._make_captures()
+        self._captures.open()
+        self._ends.append(_as_async(self._captures.close))
         self._watch = self._make_watch()
         self._watch.start()
         self._ends.append(self._watch.stop)
@@ -274,6 +279,19 @@ class Node:
                 self._store_file,
                 {one.id: one.alert_after_s for one in self.setup.connectors.values()},
                 self._supervisor.set_accepting,
+            )
+        )
+
+    def _make_captures(self) -> Captures:
+        parts, node = self._parts, self.setup.node
+        return Captures(
+            CaptureParts(
+                parts.reactor,
+                parts.clock,
+                self.health,
+                node.data_dir,
+                node.capture_keep_days,
+                self._supervisor.line,
             )
         )
 
@@ -339,7 +357,7 @@ class Node:
         verbs: dict[str, Verb] = {"status": status}
         for name in COMMANDS:
             verbs[name] = partial(self._command, name)
-        return verbs
+        return {**verbs, **capture_verbs(self._captures, self._writer, self._parts.clock)}
 
     async def _command(
         self, verb: str, arguments: Mapping[str, Any], author: str

@@ -49,6 +49,7 @@ class NodeSettings:
     data_dir: Path
     database: str | None = field(default=None, repr=False)  # may hold a password
     time_zone: str = "UTC"
+    capture_keep_days: int = 7
 
     @property
     def processing_id(self) -> str:

@@ -24,6 +24,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "messages": ("messages", "app"),
     "results": ("results", "app"),
     "outbox": ("outbox", "app"),
+    "capture": ("capture", "app"),
     "drivers": ("drivers", "app"),
     "config": ("config", "app"),
     "db": ("db", "app"),

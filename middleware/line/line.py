@@ -31,6 +31,7 @@ from middleware.transport.base import (
     TransportOwner,
     TransportState,
 )
+from middleware.transport.capture import Capture
 from middleware.transport.make import make_transport
 from middleware.transport.settings import Connection, TcpListenSettings, TransportSettings
 from middleware.transport.shim import Shim
@@ -91,6 +92,7 @@ class Line:
             settings.transport, services.reactor, self, services.random
         )
         self._shim: Shim | None = None
+        self._tap: Capture | None = None
         self._is_accepting = True
         self._since = services.clock.utc_now().timestamp()
         self._detail = ""
@@ -142,6 +144,14 @@ class Line:
         """Whether new sessions are granted (False: the disk is nearly full)."""
         self._is_accepting = is_accepting
         self._apply_accepting()
+
+    def set_tap(self, tap: Capture | None) -> None:
+        """Let a capture see what passes from now on (None: no more)."""
+        self._tap = tap
+        if self._shim is not None:
+            self._shim.tap = tap
+            if tap is not None:
+                tap.connection(f"open already, with {self._shim.peer}")
 
     def fail(self, detail: str) -> None:
         """Show the line as faulty (the supervisor does, when it gives the driver a rest)."""
@@ -202,6 +212,9 @@ class Line:
     def connection_opened(self, shim: Shim) -> None:
         """Connected: nothing is proved yet."""
         self._shim = shim
+        shim.tap = self._tap
+        if self._tap is not None:
+            self._tap.connection(f"opened {shim.peer}")
         self._tally.begin()
         self._apply_accepting()
 
@@ -212,6 +225,8 @@ class Line:
             self.flush_counts()
             self._shim = None
             self._last_error = reason
+            if self._tap is not None:
+                self._tap.connection(f"closed {reason}")
         self._announce_settled()
 
     def link_failed(self, _shim: Shim, error: Exception) -> None:

@@ -41,6 +41,8 @@ class WarnableCode(StrEnum):
     PEER_REFUSED = "peer-refused"
     DRIVER_BROKEN = "driver-broken"
     CLOCK_STEPPED = "clock-stepped"
+    CAPTURE_ON = "capture-on"
+    CAPTURE_FAILED = "capture-failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,20 @@ _ROWS = (
         Severity.LOW,
         "Times of messages before and after cannot be compared; order does not depend on them.",
         "Check the time synchronisation of the machine.",
+    ),
+    Warnable(
+        WarnableCode.CAPTURE_ON,
+        "A line is being captured",
+        Severity.LOW,
+        "What passes over the line is written to files, with patient data.",
+        "End it with `labwire capture stop` as soon as it has served.",
+    ),
+    Warnable(
+        WarnableCode.CAPTURE_FAILED,
+        "A capture could not be written",
+        Severity.LOW,
+        "The capture ended; the line is not touched.",
+        "Check the disk and the rights of the data folder, then start the capture again.",
     ),
 )
 

@@ -59,6 +59,7 @@ def node_settings(table: NodeTable, path: Path) -> NodeSettings:
         data_dir=(path.parent / table.data_dir).absolute(),
         database=database,
         time_zone=table.time_zone,
+        capture_keep_days=table.capture_keep_days,
     )
 
 

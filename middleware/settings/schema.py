@@ -62,6 +62,12 @@ class NodeTable(BaseModel):
         default="UTC",
         description="Zone of lines that name none, and of times sent to the LIS; as Europe/Berlin.",
     )
+    capture_keep_days: int = Field(
+        default=7,
+        ge=1,
+        le=90,
+        description="Captures of lines hold patient data; they are deleted after so many days.",
+    )
 
     @field_validator("time_zone")
     @classmethod

@@ -44,6 +44,18 @@ class ShimOwner(Protocol):
         ...
 
 
+class Tap(Protocol):
+    """Who sees every read and write of a connection, unchanged (a capture). Must not raise."""
+
+    def received(self, data: bytes) -> None:
+        """The analyzer sent this."""
+        ...
+
+    def sent(self, data: bytes) -> None:
+        """We sent this."""
+        ...
+
+
 class Shim(protocol.Protocol):
     """One connection: bytes of a Twisted transport in and out of one link."""
 
@@ -60,6 +72,7 @@ class Shim(protocol.Protocol):
         self.is_open = False
         self.on_opened: Callable[[Any], None] | None = None  # the transport's: set socket options
         self.on_closed: Callable[[Shim, str], None] | None = None
+        self.tap: Tap | None = None
         self._owner = owner
         self._clock = clock
         self._now = clock.seconds
@@ -93,6 +106,8 @@ class Shim(protocol.Protocol):
         now = self._now()
         self.read_at = now
         self.bytes_in += len(data)
+        if self.tap is not None:
+            self.tap.received(data)
         link = self.link
         try:
             events = link.receive_bytes(data, now)
@@ -205,6 +220,8 @@ class Shim(protocol.Protocol):
 
     def _write(self, data: bytes) -> None:
         self.bytes_out += len(data)
+        if self.tap is not None:
+            self.tap.sent(data)
         if self._is_blocked or self._send_some is None:
             self.transport.write(data)
             return

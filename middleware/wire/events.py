@@ -21,12 +21,14 @@ class MessageReceived:
 
     `text` is the reassembled message (LIS2 records ended by CR; HL7 segments), never decoded. `wire` is every byte as
     it came since the previous message ended, refused frames included. `quirks` names the tolerances that it needed.
+    `file_name` is the file's, where the message is a whole file.
     """
 
     token: int
     text: bytes
     wire: bytes
     quirks: tuple[str, ...] = ()
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
