@@ -9,10 +9,19 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
+from emulators import null_modem, replay
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
 from emulators.oracle import Book, judge, read_arrivals, read_obligations
-from emulators.place import ListenOption, Place, TcpOption, parse_address, transport_of
+from emulators.place import (
+    BaudOption,
+    ListenOption,
+    Place,
+    SerialOption,
+    TcpOption,
+    parse_address,
+    transport_of,
+)
 from emulators.running import Run, new_prefix, sentence, speaker
 from emulators.scenario import load_scenario, scenario_names
 from middleware.clock import SystemClock
@@ -32,6 +41,8 @@ def analyzer(
     name: Annotated[str, typer.Argument(help="Name of the analyzer, as in H-5.")] = "EMULATOR",
     tcp: TcpOption = "",
     listen: ListenOption = "",
+    serial: SerialOption = "",
+    baud: BaudOption = 9600,
     scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
     seed: Annotated[int, typer.Option(help="The same seed gives the same values and faults.")] = 7,
     prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
@@ -42,10 +53,10 @@ def analyzer(
     obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
     quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
 ) -> None:
-    """Play a scenario as an analyzer that speaks LIS01-A2 and LIS02-A2 over TCP."""
+    """Play a scenario as an analyzer that speaks LIS01-A2 and LIS02-A2, over TCP or a serial port."""
     reactor = _reactor()
     try:
-        transport = transport_of(Place(tcp, listen))
+        transport = transport_of(Place(tcp, listen, serial, baud))
         plan = AnalyzerPlan(
             name=name,
             scenario=load_scenario(scenario),
@@ -118,6 +129,12 @@ def scenarios() -> None:
     """List the scenarios that come with Labwire."""
     for name in scenario_names():
         typer.echo(f"{name:16} {load_scenario(name).title}")
+
+
+app.command("null-modem")(null_modem.command)
+
+
+app.command("replay")(replay.command)
 
 
 def main() -> None:

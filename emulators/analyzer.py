@@ -133,8 +133,10 @@ class EmulatedAnalyzer:
         """Tell the person at the bench."""
         self.say(detail)
 
-    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
-        """Nothing to do: the state says it."""
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str, detail: str = "") -> None:
+        """The state says it, but for a refusal by TLS."""
+        if outcome is ConnectionOutcome.REFUSED_TLS:
+            self.say(f"{peer} was refused: {detail}")
 
     # -- ShimOwner --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from middleware.transport.base import Address
+from middleware.transport.serial_settings import SerialSettings
 from middleware.transport.settings import TcpConnectSettings, TcpListenSettings, TransportSettings
 
 HIGHEST_PORT = 65535
@@ -16,6 +17,10 @@ TcpOption = Annotated[str, typer.Option("--tcp", help="HOST:PORT to connect to."
 ListenOption = Annotated[
     str, typer.Option("--listen", help="HOST:PORT to listen on, instead of --tcp.")
 ]
+SerialOption = Annotated[
+    str, typer.Option("--serial", help="Serial port to open, instead of --tcp.")
+]
+BaudOption = Annotated[int, typer.Option("--baud", help="Speed of the serial port.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,16 @@ class Place:
 
     tcp: str = ""
     listen: str = ""
+    serial: str = ""
+    baud: int = 9600
 
 
 def transport_of(place: Place) -> TransportSettings:
     """The settings of the transport. Raises ValueError with a sentence for the person at the keyboard."""
-    if bool(place.tcp) == bool(place.listen):
-        raise ValueError("give either --tcp HOST:PORT or --listen HOST:PORT")
+    if [bool(place.tcp), bool(place.listen), bool(place.serial)].count(True) != 1:
+        raise ValueError("give one of --tcp HOST:PORT, --listen HOST:PORT and --serial PORT")
+    if place.serial:
+        return SerialSettings(type="serial", port=place.serial, baud=place.baud)
     address = parse_address(place.tcp or place.listen)
     if place.tcp:
         return TcpConnectSettings(

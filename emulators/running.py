@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
+from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
+from middleware.transport.reactor import use_monotonic_time
 
 # Sample ids must not repeat between two runs; a run's prefix is its start in tenths of a second.
 PREFIX_LETTERS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -53,6 +55,12 @@ class Run:
     def _shut_down(self) -> Deferred[None]:
         self._is_ending = True  # also when a signal ended it
         return Deferred.fromCoroutine(self._stop())
+
+
+def the_reactor() -> Any:
+    """The installed reactor, its timers on the monotonic clock. Only commands ask for it; all else is given one."""
+    use_monotonic_time(installed_reactor)
+    return installed_reactor
 
 
 def new_prefix() -> str:

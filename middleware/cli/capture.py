@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from middleware.anonymise.capture import anonymise
 from middleware.cli import show
 from middleware.cli.options import (
     DEFAULT_SETTINGS,
@@ -106,6 +108,29 @@ def list_captures(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption =
         show.table(_COLUMNS, rows)
     else:
         show.say("There are no captures.")
+
+
+@app.command("anonymise")
+def anonymise_file(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A capture.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Where the new one goes.")],
+    key: Annotated[
+        Path | None,
+        typer.Option(help="File whose bytes are the key: the same key, the same replacements."),
+    ] = None,
+    keep_comments: Annotated[
+        bool, typer.Option("--keep-comments", help="Keep free text; read it before you do.")
+    ] = False,
+) -> None:
+    """Replace names, identifiers and dates in a capture; checksums are mended, times stay."""
+    if target.exists():
+        raise typer.BadParameter(f"{target} is there already")
+    secret = key.read_bytes() if key is not None else secrets.token_bytes(32)
+    done = anonymise(read_text(source), secret, keep_comments=keep_comments)
+    target.write_text(done.text, encoding="utf-8")
+    for what, count in sorted(done.counts.items()):
+        show.say(f"{count:6} {what}")
+    show.say(f"Written to {target}. Look at it before you give it away.")
 
 
 def _ask(site: Site, verb: str, arguments: dict[str, Any], author: str) -> Any:

@@ -137,6 +137,8 @@ def _say_head(view: MessageView, zone: tzinfo) -> None:
         f"received      {show.moment(entry['received_at'], zone)}, driver {entry['driver']}",
         f"state         {entry['state']}, kind {entry['kind']}, {entry['result_count'] or 0} results",
     ]
+    if entry["file_name"]:
+        facts.append(f"file          {entry['file_name']}")
     if entry["replays"]:
         facts.append(f"replayed      {entry['replays']} time(s)")
     if entry["analyzer"]:

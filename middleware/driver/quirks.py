@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from middleware.wire.lis1.quirks import QUIRKS as LINK_QUIRKS
 from middleware.wire.lis1.quirks import Quirk
+from middleware.wire.lis2.file_text import FRAME_RESIDUE, TEXT_BEFORE_HEADER
 from middleware.wire.lis2.message import BYTE_ORDER_MARK, LINE_FEED_SEPARATORS, RECORDS_NUMBERED
 
 RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
@@ -30,6 +31,16 @@ RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
             "LIS02-A2 5.1",
             "Writes a digit (the frame number) before each record inside one frame.",
             "A digit before a record letter is dropped.",
+        ),
+        FRAME_RESIDUE: Quirk(
+            "LIS02-A2 5.1",
+            "Writes files that hold what framed the messages: STX, a frame number before the header, ETX, a checksum.",
+            "In files they are dropped; checksums are not compared.",
+        ),
+        TEXT_BEFORE_HEADER: Quirk(
+            "LIS02-A2 5.1",
+            "Begins its files with lines of other text, such as a title.",
+            "In files, lines before the first header record are dropped.",
         ),
     }
 )

@@ -29,6 +29,7 @@ from middleware.store.schema import JournalState
 from middleware.store.writer import Topic, WriteQueue, Writer
 from middleware.transport.shim import Shim
 from middleware.wire.events import MessageAbandoned, MessageReceived
+from middleware.wire.whole import stored_before
 
 # The analyzer waits 15 s for our reply (LIS01-A2 6.5.2.2): stay well below.
 RETRY_FOR_S = 8.0
@@ -155,6 +156,10 @@ class Intake:
             shim.refuse(message.token)
             MessageRejected(self._line, "not_stored").emit()
             return
+        if journal_id < 0:
+            shim.refuse(message.token, stored_before(-journal_id))
+            MessageRejected(self._line, "stored_before").emit()
+            return
         if shim.is_open:
             self._await_confirmation(shim, message.token, journal_id)
         failpoints.hit(Step.BEFORE_ACK)
@@ -165,7 +170,7 @@ class Intake:
         self._accepted()
 
     async def _store(self, shim: Shim, entry: JournalEntry, until: float) -> int | None:
-        """The committed entry's id; None when it could not be stored in time."""
+        """The committed entry's id, negative for the earlier one of the same file; None: not stored in time."""
         services = self._services
         while True:
             confirmed = services.confirmations.take(self._line)
@@ -209,6 +214,7 @@ class Intake:
             wire=message.wire,
             quirks=message.quirks,
             state=JournalState.NOT_ANSWERED if is_query else JournalState.RECEIVED,
+            file_name=message.file_name or None,
         )
 
     def _incomplete(self, message: MessageAbandoned, kind: MessageKind) -> JournalEntry:
@@ -248,8 +254,13 @@ class Intake:
 
 
 def _append(connection: Any, entry: JournalEntry, confirmed: tuple[int, ...]) -> int:
+    """The entry's id; of a file whose content is kept already, that entry's id, negative."""
     if confirmed:
         journal.confirm_ack(connection, confirmed)
+    if entry.file_name is not None:
+        earlier = journal.same_file(connection, entry)
+        if earlier is not None:
+            return -earlier
     return journal.append(connection, entry)
 
 

@@ -10,8 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from middleware.clock import Clock
-from middleware.driver.api import Driver, LinkContext
+from middleware.driver.api import NO_CONTEXT, Driver, LinkContext
+from middleware.line.files import make_line_link, tell_file_trouble
 from middleware.line.intake import Confirmations, Intake, IntakeServices
+from middleware.line.refusals import tell_refusal
 from middleware.line.settings import LineSettings
 from middleware.line.status import UP, LineState, LineStatus
 from middleware.line.tally import Tally
@@ -27,6 +29,7 @@ from middleware.observe.health import Health, WarnableCode
 from middleware.store.writer import Writer
 from middleware.transport.base import (
     ConnectionOutcome,
+    FileTrouble,
     Transport,
     TransportOwner,
     TransportState,
@@ -121,7 +124,7 @@ class Line:
             self._hears_writer = True
             self._services.writer.on_writable_changed(self._writable_changed)
         try:
-            self.driver.make_link(self.settings.link)  # a fault of its options shows now, not later
+            make_line_link(self.settings, self.driver, NO_CONTEXT)  # a fault shows now, not later
             self._transport.start()
         except Exception as error:
             self._change(LineState.FAULT, str(error))
@@ -189,23 +192,23 @@ class Line:
 
     def make_shim(self, peer: str) -> Shim:
         """A new connection: a fresh link of the driver's."""
-        link = self.driver.make_link(self.settings.link, self._link_context())
+        link = make_line_link(self.settings, self.driver, self._link_context())
         return Shim(link, self._services.reactor, self, peer)
 
     def transport_changed(self, state: TransportState, detail: str) -> None:
         """The transport's states are the line's, up to OPEN; CONNECTED must be proved."""
         self._change(LineState(state.value), detail)
 
-    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str, detail: str = "") -> None:
         """Count it; a stranger is also shown to a person until the analyzer connects again."""
-        ConnectionSeen(self.id, outcome.value).emit()
+        ConnectionSeen(self.id, outcome.value, detail).emit()
         self._connections[outcome.value] = self._connections.get(outcome.value, 0) + 1
-        health = self._services.health
-        if outcome is ConnectionOutcome.REFUSED_PEER:
-            text = f"A connection from {peer} to line {self.id} was refused."
-            health.raise_warning(WarnableCode.PEER_REFUSED, self.id, text)
-        elif outcome is ConnectionOutcome.ACCEPTED:
-            health.clear(WarnableCode.PEER_REFUSED, self.id)
+        self._last_error = detail or self._last_error
+        tell_refusal(self._services.health, self.id, outcome, peer, detail)
+
+    def file_trouble(self, trouble: FileTrouble, text: str) -> None:
+        """Something is wrong with the files of a folder; '': it is over."""
+        tell_file_trouble(self._services.health, self.id, trouble, text)
 
     # -- ShimOwner --------------------------------------------------------------------------------
 

@@ -69,6 +69,36 @@ class LineSettings(BaseModel):
         description="Longest sample id that is not held.",
     )
 
+    serial_number: str = Field(
+        default="",
+        max_length=80,
+        description="Serial number of the analyzer; a message that names another is refused. Empty: any.",
+    )
+    clock_tolerance_s: float = Field(
+        default=120.0,
+        ge=1,
+        le=86400,
+        description=(
+            "Seconds by which the analyzer's clock may be wrong: beyond it there is a warning, and a result measured "
+            "that far in the future is held."
+        ),
+    )
+    oldest_result_days: int = Field(
+        default=7305,
+        ge=1,
+        le=36525,
+        description="A result measured longer ago, in days, is held; 30 suits an analyzer that keeps little.",
+    )
+    silent_after_s: float | None = Field(
+        default=None,
+        ge=60,
+        le=31 * 86400,
+        description=(
+            "Seconds without a message that are a warning at any hour; without it the line's own habit decides, "
+            "as learned from the last four weeks."
+        ),
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _time_zone_is_known(cls, value: str | None) -> str | None:

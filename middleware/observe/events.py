@@ -88,6 +88,7 @@ class ConnectionSeen:
 
     line: str
     outcome: str
+    reason: str = ""  # why it was refused, where that is known
 
     def emit(self) -> None:
         counter("labwire_line_connections_total").labels(self.line, self.outcome).inc()
@@ -95,7 +96,8 @@ class ConnectionSeen:
         # elsewhere.
         is_unusual = self.outcome.startswith("refused") or self.outcome == "replaced"
         level = logging.WARNING if is_unusual else logging.DEBUG
-        log.write(level, "connection", line=self.line, outcome=self.outcome)
+        reason = {"reason": self.reason} if self.reason else {}
+        log.write(level, "connection", line=self.line, outcome=self.outcome, **reason)
 
 
 @dataclass(frozen=True, slots=True)

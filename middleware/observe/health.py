@@ -39,6 +39,14 @@ class WarnableCode(StrEnum):
     LINE_DRIVER_FAULT = "line-driver-fault"
     UNREADABLE_MESSAGES = "unreadable-messages"
     PEER_REFUSED = "peer-refused"
+    TLS_REFUSED = "tls-refused"
+    TLS_FILES_BAD = "tls-files-bad"
+    CERTIFICATE_EXPIRING = "certificate-expiring"
+    CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon"
+    CERTIFICATE_AT_ITS_END = "certificate-at-its-end"
+    FILES_SET_ASIDE = "files-set-aside"
+    FILE_REPEATED = "file-repeated"
+    FILE_NOT_MOVED = "file-not-moved"
     DRIVER_BROKEN = "driver-broken"
     CLOCK_STEPPED = "clock-stepped"
     CAPTURE_ON = "capture-on"
@@ -59,6 +67,11 @@ class Warnable:
     depends_on: tuple[WarnableCode, ...] = ()
     time_to_visible_s: float = 0.0
 
+
+_RENEW = (
+    "Write the new certificate and key over the old files; no restart is needed. "
+    "If the key changes, add its pin at the peer first."
+)
 
 _ROWS = (
     Warnable(
@@ -143,6 +156,66 @@ _ROWS = (
         Severity.LOW,
         "The address is not in the line's `peers`.",
         "If it is the analyzer, add its address to `peers`; if not, find out who it is.",
+    ),
+    Warnable(
+        WarnableCode.FILES_SET_ASIDE,
+        "Files of a line could not be taken",
+        Severity.MEDIUM,
+        "They lie in the folder `failed`; nothing of them is stored.",
+        "Read the .err file beside each; put a mended file back into the line's folder, and remove "
+        "what is settled, with its .err file, from `failed`.",
+    ),
+    Warnable(
+        WarnableCode.FILE_REPEATED,
+        "A file came again",
+        Severity.LOW,
+        "Its content is stored already, so it was moved to `processed` and not stored twice.",
+        "If the analyzer sent it again, nothing. To process the message once more: "
+        "`labwire messages replay`.",
+    ),
+    Warnable(
+        WarnableCode.FILE_NOT_MOVED,
+        "A file cannot be moved out of a line's folder",
+        Severity.MEDIUM,
+        "It is dealt with, and stays where it is; the files after it come in slowly.",
+        "Give the node's user the right to move files in that folder, and close programs that hold "
+        "the file open.",
+    ),
+    Warnable(
+        WarnableCode.TLS_REFUSED,
+        "A connection was refused by TLS",
+        Severity.MEDIUM,
+        "One end did not prove who it is, or does not speak TLS.",
+        "The text says which check refused it: compare certificate, `peers`, `pins` and names "
+        "of both ends.",
+    ),
+    Warnable(
+        WarnableCode.TLS_FILES_BAD,
+        "Certificate files cannot be used",
+        Severity.MEDIUM,
+        "Files that worked before stay in force until the node is restarted.",
+        "`labwire check` names the file and what is wrong with it.",
+    ),
+    Warnable(
+        WarnableCode.CERTIFICATE_EXPIRING,
+        "A certificate expires within 60 days",
+        Severity.LOW,
+        "When it has expired, no peer accepts a connection.",
+        _RENEW,
+    ),
+    Warnable(
+        WarnableCode.CERTIFICATE_EXPIRES_SOON,
+        "A certificate expires within 30 days",
+        Severity.MEDIUM,
+        "When it has expired, no peer accepts a connection.",
+        _RENEW,
+    ),
+    Warnable(
+        WarnableCode.CERTIFICATE_AT_ITS_END,
+        "A certificate expires within 7 days, or has expired",
+        Severity.HIGH,
+        "When it has expired, no peer accepts a connection.",
+        _RENEW,
     ),
     Warnable(
         WarnableCode.DRIVER_BROKEN,

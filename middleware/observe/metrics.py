@@ -75,9 +75,15 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "labwire_line_connections_total",
         _C,
-        "Connections by what became of them: accepted, refused_peer, refused_busy, replaced, "
-        "lost, dial_failed.",
+        "Connections by what became: accepted, refused_peer, refused_tls, refused_busy, replaced, "
+        "lost, dial_failed, port_lost, open_failed.",
         ("line", "outcome"),
+    ),
+    Metric(
+        "labwire_certificate_expiry_timestamp_seconds",
+        _G,
+        "When the first certificate of a TLS file expires; role: own, or peers (the trusted ones).",
+        ("line", "connector", "role"),
     ),
     Metric("labwire_line_bytes_total", _C, "Bytes on the line.", ("line", "direction")),
     Metric(

@@ -26,6 +26,7 @@ from middleware.pipeline.rows import measured_columns, result_columns, specimen_
 from middleware.review.checks import CATALOGUE, Check, NamedCheck, run
 from middleware.review.context import ReviewContext, SampleIdRules, context_of
 from middleware.review.repetition import fingerprint, specimen_hash
+from middleware.review.times import DAY_S, TimeRules, marked
 from middleware.setup import Setup
 from middleware.store.journal import StoredEntry
 
@@ -125,7 +126,8 @@ class Preparation:
         rules = SampleIdRules(
             line.sample_id_pattern, line.sample_id_min_length, line.sample_id_max_length
         )
-        context = context_of(entry.line, entry.received_at, rules, envelope.results)
+        times = TimeRules(line.clock_tolerance_s, line.oldest_result_days * DAY_S)
+        context = context_of(entry.line, entry.received_at, rules, envelope.results, times)
         zone = line.time_zone or self._setup.node.time_zone
         return Prepared(
             entry=entry,
@@ -149,9 +151,8 @@ class Preparation:
         prepared = []
         for alike in _side_by_side(results):
             first = alike[0]
-            columns = (
-                shared | specimen_columns(first.specimen) | measured_columns(first.measured, zone)
-            )
+            measured = marked(first.measured, context.received_at, context.times)
+            columns = shared | specimen_columns(first.specimen) | measured_columns(measured, zone)
             begun = specimen_hash(columns)
             checks = self._checks_after(first, context)
             role = first.specimen.role

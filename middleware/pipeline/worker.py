@@ -31,6 +31,7 @@ from middleware.store import journal
 from middleware.store.journal import StoredEntry
 from middleware.store.reader import Reader
 from middleware.store.writer import Topic, WriteQueue, Writer
+from middleware.transport.file_settings import FileDropSettings
 
 BATCH = 32
 """Messages in one transaction: some 10 ms of SQL and rendering, which an acknowledgement may have to wait for."""
@@ -224,7 +225,8 @@ def decode(entry: StoredEntry, setup: Setup) -> Decoded:
     line = setup.lines.get(entry.line)
     if line is None:
         return Decoded(entry, None)
-    context = DecodeContext(line.time_zone or setup.node.time_zone, line.encoding)
+    is_file = isinstance(line.transport, FileDropSettings)
+    context = DecodeContext(line.time_zone or setup.node.time_zone, line.encoding, is_file)
     try:
         return Decoded(entry, setup.driver_of(entry.line).decode(entry.text, context))
     except Exception as error:  # noqa: BLE001 - a driver may be a third party's; its error is the reason

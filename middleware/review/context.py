@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from middleware.model import Patient, Result, SampleRole, Specimen
 from middleware.review.control_names import control_mark
+from middleware.review.times import BY_DEFAULT, TimeRules
 
 LONGEST_SAMPLE_ID = 64
 """Longer than any barcode symbology that tubes carry; a longer one is two fields run together."""
@@ -34,7 +35,8 @@ class ReviewContext:
     message gives contradicting
     patients, with the words for the technologist. `repeated` counts the results of one test and detail on one specimen
     where there are several.
-    `control_marks` gives for a sample id the text that names a control, where one does.
+    `control_marks` gives for a sample id the text that names a control, where one does. `times` says how far from
+    `received_at` a result may have been measured.
     """
 
     line: str
@@ -43,6 +45,7 @@ class ReviewContext:
     contradicted: Mapping[str, str] = field(default_factory=dict)
     repeated: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     control_marks: Mapping[str, str] = field(default_factory=dict)
+    times: TimeRules = BY_DEFAULT
 
 
 @lru_cache(maxsize=256)
@@ -52,7 +55,11 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def context_of(
-    line: str, received_at: float, sample_ids: SampleIdRules, results: Iterable[Result]
+    line: str,
+    received_at: float,
+    sample_ids: SampleIdRules,
+    results: Iterable[Result],
+    times: TimeRules = BY_DEFAULT,
 ) -> ReviewContext:
     """Look over the whole message once."""
     patients = [result for result in results if result.specimen.role is SampleRole.PATIENT]
@@ -63,6 +70,7 @@ def context_of(
         _contradicted(patients),
         _repeated(patients),
         _control_marks(patients, sample_ids),
+        times,
     )
 
 

@@ -6,9 +6,7 @@ from decimal import Decimal
 
 from middleware.model import Finding, Result, ResultStatus, ValueKind, VerdictKind
 from middleware.review.context import ReviewContext
-
-AHEAD_MAX_S = 24 * 3600.0
-"""An analyzer's clock may stand in another zone than declared (up to 14 h) and drift; a day ahead is neither."""
+from middleware.review.times import MARK_IMPLAUSIBLE, doubt
 
 _ONE = Decimal(1)
 _IN_QUESTION = frozenset({ValueKind.UNEXPLAINED, ValueKind.ABSENT})
@@ -43,7 +41,7 @@ _STATUS_WORDS = {
 _TIME_WORDS = {
     "unreadable": "cannot be read",
     "ambiguous": "exists twice, at the change from summer time",
-    "implausible": "is not plausible",
+    MARK_IMPLAUSIBLE: "is not plausible",
 }
 
 
@@ -84,19 +82,18 @@ def status_may_be_reported(result: Result, _context: ReviewContext) -> Finding |
 def time_is_believable(result: Result, context: ReviewContext) -> Finding | None:
     """A measured time that is wrong orders results wrongly. A missing one is no fault."""
     measured = result.measured
-    words = _TIME_WORDS.get(measured.mark) if measured.mark else None
-    if words is not None:
-        return _hold(
-            "measured_time_" + measured.mark,
-            f"The time of measurement {measured.text!r} {words}. "
-            "Check the analyzer's clock and the line's time_zone, then decide.",
-        )
-    if measured.at is not None and measured.at.timestamp() > context.received_at + AHEAD_MAX_S:
-        return _hold(
-            "measured_time_implausible",
-            f"The time of measurement {measured.text!r} lies in the future. Set the analyzer's clock, then decide.",
-        )
-    return None
+    if not measured.mark and measured.at is None:
+        return None
+    words = _TIME_WORDS.get(measured.mark, "")
+    if measured.at is not None and measured.mark in ("", MARK_IMPLAUSIBLE):
+        words = doubt(measured.at.timestamp(), context.received_at, context.times) or words
+    if not words:
+        return None
+    return _hold(
+        "measured_time_" + (measured.mark or MARK_IMPLAUSIBLE),
+        f"The time of measurement {measured.text!r} {words}. "
+        "Check the analyzer's clock and the line's time_zone, then decide.",
+    )
 
 
 def dilution_is_declared(result: Result, _context: ReviewContext) -> Finding | None:

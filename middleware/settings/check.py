@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from middleware.delivery.connector import ConnectorFactory
-from middleware.driver.api import Driver
+from middleware.driver.api import NO_CONTEXT, Driver
 from middleware.driver.catalogue import BrokenDriver
 from middleware.driver.profile import Profile
 from middleware.errors import MiddlewareError
+from middleware.line.files import make_line_link
 from middleware.line.settings import LineSettings
 from middleware.model import ReleaseMode
 from middleware.settings.load import Loaded
@@ -260,7 +261,7 @@ def _fits(
         message = f'"{kind}" does not fit the driver {line.driver}'
         yield parts.loaded.problem(place, message, cure)
     try:
-        driver.make_link(line.link)
+        make_line_link(line, driver, NO_CONTEXT)
     except (MiddlewareError, ValueError, TypeError) as error:
         cure = getattr(error, "what_to_do", "") or "see the driver's README for its link options"
         place = _named_option((*location, "link"), line, str(error))

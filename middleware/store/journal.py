@@ -42,6 +42,7 @@ _APPEND = (
                 "text_sha256",
                 "quirks",
                 "reason",
+                "file_name",
             )
         }
     )
@@ -63,6 +64,16 @@ _TO_PROCESS = (
     .order_by(JOURNAL.c.id)
     .limit(bindparam("count"))
 )
+_SAME_FILE = (
+    select(JOURNAL.c.id)
+    .where(
+        text("file_name IS NOT NULL"),
+        JOURNAL.c.line == bindparam("of_line"),
+        JOURNAL.c.text_sha256 == bindparam("digest"),
+    )
+    .order_by(JOURNAL.c.id)
+    .limit(1)
+)
 _PREVIOUS = (
     select(JOURNAL.c.id, JOURNAL.c.ack_confirmed)
     .where(JOURNAL.c.line == bindparam("of_line"), JOURNAL.c.id < bindparam("before"))
@@ -74,7 +85,8 @@ _PREVIOUS = (
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """A message to keep. `text` is the message, `wire` the bytes as they came (frames, checksums);
-    `received_at` in seconds since 1970 UTC; `quirks` the deviations that were tolerated.
+    `received_at` in seconds since 1970 UTC; `quirks` the deviations that were tolerated; `file_name` the file's, where
+    the message is a whole file.
     """
 
     line: str
@@ -86,6 +98,7 @@ class JournalEntry:
     quirks: Sequence[str] = ()
     state: JournalState = JournalState.RECEIVED
     reason: str = ""
+    file_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +174,18 @@ def append(conn: Connection, entry: JournalEntry) -> int:
         "text_sha256": hashlib.sha256(entry.text).digest(),
         "quirks": ",".join(entry.quirks),
         "reason": entry.reason,
+        "file_name": entry.file_name,
     }
     return int(fetch(conn, _APPEND, row)[0][0])
+
+
+def same_file(conn: Connection, entry: JournalEntry) -> int | None:
+    """The first entry of the same line that is a file with exactly this content, under whatever name; None: there is
+    none.
+    """
+    digest = hashlib.sha256(entry.text).digest()
+    found = fetch(conn, _SAME_FILE, {"of_line": entry.line, "digest": digest})
+    return int(found[0][0]) if found else None
 
 
 def confirm_ack(conn: Connection, journal_ids: Sequence[int]) -> None:

@@ -108,7 +108,15 @@ JOURNAL = Table(
     Column("replays", Integer, nullable=False, server_default=text("0")),
     Column("lease_generation", BigInteger),
     Column("node", Text),
+    Column("file_name", Text),  # where the message is a whole file
     sqlite_autoincrement=True,
+)
+Index(
+    "journal_files",  # by content: the same file again is known by it
+    JOURNAL.c.line,
+    JOURNAL.c.text_sha256,
+    sqlite_where=text("file_name IS NOT NULL"),
+    postgresql_where=text("file_name IS NOT NULL"),
 )
 Index(
     "journal_to_process",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
@@ -30,10 +30,13 @@ class ConnectionOutcome(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED_PEER = "refused_peer"  # not among the addresses allowed to connect
+    REFUSED_TLS = "refused_tls"  # it did not prove itself, or did not speak TLS; `detail` says which
     REFUSED_BUSY = "refused_busy"  # a second connection where the setting says `refuse`
     REPLACED = "replaced"  # closed because the peer connected once more
     LOST = "lost"
     DIAL_FAILED = "dial_failed"
+    PORT_LOST = "port_lost"  # a serial port that was open is gone: unplugged, or its driver failed
+    OPEN_FAILED = "open_failed"  # a serial port could not be opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,25 @@ class TransportOwner(Protocol):
         """The state changed; `detail` is a sentence for people (may be empty)."""
         ...
 
-    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
-        """Something became of a connection."""
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str, detail: str = "") -> None:
+        """Something became of a connection; `detail` says why it was refused, where that is known."""
+        ...
+
+
+class FileTrouble(StrEnum):
+    """What a person should know of a folder's files."""
+
+    SET_ASIDE = "set_aside"  # files lie in `failed`
+    REPEATED = "repeated"  # a file came with a content that is stored already
+    NOT_MOVED = "not_moved"  # a file is stored, and cannot be moved away
+
+
+@runtime_checkable
+class FileDropOwner(TransportOwner, Protocol):
+    """An owner that hears of troubles with files."""
+
+    def file_trouble(self, trouble: FileTrouble, text: str) -> None:
+        """`text` is a sentence for people, without the names of files, for they may name patients; '': it is over."""
         ...
 
 

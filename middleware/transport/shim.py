@@ -232,7 +232,7 @@ class Shim(protocol.Protocol):
         rest = data[sent:] if isinstance(sent, int) and sent > 0 else data
         self._is_blocked = True
         self.transport.write(rest)
-        self.transport.registerProducer(_Drain(self.transport, self._drained), False)
+        self.transport.registerProducer(Drain(self.transport, self._drained), False)
         self._read_or_rest()
 
     def _drained(self) -> None:
@@ -282,7 +282,7 @@ class Shim(protocol.Protocol):
 
 
 @implementer(IPullProducer)
-class _Drain:
+class Drain:
     """Tells once when Twisted has written all that it held.
 
     A pull producer is asked as soon as it is registered, and again when the transport is empty.

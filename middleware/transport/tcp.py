@@ -27,6 +27,10 @@ from middleware.transport.settings import (
     TcpListenSettings,
 )
 from middleware.transport.shim import Shim
+from middleware.transport.tls import TlsEnd, expect_plain_text
+from middleware.transport.tls_context import TlsFilesBad
+from middleware.transport.tls_layer import TlsLayer
+from middleware.transport.tls_refusal import TlsRefusal
 
 # A peer that does not take our FIN within this time is cut off when we stop.
 CLOSE_WITHIN_S = 2.0
@@ -110,6 +114,7 @@ class TcpListener(protocol.ServerFactory):
         self._owner = owner
         self._networks = [ipaddress.ip_network(peer, strict=False) for peer in settings.peers]
         self._connection = _Connection(reactor, settings)
+        self._tls = TlsEnd(settings.tls, reactor) if settings.tls is not None else None
         self._port: Any = None
 
     @property
@@ -120,7 +125,9 @@ class TcpListener(protocol.ServerFactory):
         return Address(self._settings.host, self._port.getHost().port)
 
     def start(self) -> None:
-        """Bind and listen. Raises PortTaken."""
+        """Bind and listen. Raises PortTaken, and TlsFilesBad."""
+        if self._tls is not None:
+            self._tls.require_files()
         host = "127.0.0.1" if self._settings.host == "localhost" else self._settings.host
         try:
             self._port = self._reactor.listenTCP(self._settings.port, self, interface=host)
@@ -141,15 +148,30 @@ class TcpListener(protocol.ServerFactory):
 
     async def _stop(self, port: Any) -> None:
         await port.stopListening()
+        if self._tls is not None:
+            self._tls.cut_off()
         await self._connection.close()
         self._change(TransportState.STOPPED, "stopped")
 
-    def buildProtocol(self, addr: IAddress | None) -> Shim | None:
+    def buildProtocol(self, addr: IAddress | None) -> Shim | TlsLayer | None:
         """Twisted: somebody connected. None closes it again."""
         peer = getattr(addr, "host", "")
         if not self._is_allowed(peer):
             self._owner.connection_seen(ConnectionOutcome.REFUSED_PEER, peer)
             return None
+
+        def refused(refusal: TlsRefusal) -> None:
+            self._owner.connection_seen(ConnectionOutcome.REFUSED_TLS, peer, str(refusal))
+
+        if self._tls is not None:
+            return self._tls.layer(lambda: self._admit(peer), refused)
+        shim = self._admit(peer)
+        if shim is not None:
+            expect_plain_text(shim, refused)
+        return shim
+
+    def _admit(self, peer: str) -> Shim | None:
+        """The peer may speak: its connection is the line's from now on, unless the old one stays."""
         old = self._connection.shim
         if old is not None:
             if self._settings.second_connection is SecondConnection.REFUSE:
@@ -203,6 +225,7 @@ class TcpDialler(protocol.ClientFactory):
         self._owner = owner
         self._random = random
         self._connection = _Connection(reactor, settings)
+        self._tls = TlsEnd(settings.tls, reactor, settings.host) if settings.tls else None
         self._connector: IConnector | None = None
         self._timer: IDelayedCall | None = None
         self._wait_s = settings.retry_first_s
@@ -225,15 +248,22 @@ class TcpDialler(protocol.ClientFactory):
             self._timer = None
         if self._connection.shim is None and self._connector is not None:
             self._connector.stopConnecting()
+        if self._tls is not None:
+            self._tls.cut_off()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         await self._connection.close()
         self._change(TransportState.STOPPED, "stopped")
 
-    def buildProtocol(self, _addr: IAddress | None) -> Shim:
+    def buildProtocol(self, _addr: IAddress | None) -> Shim | TlsLayer:
         """Twisted: the connection is up."""
         self._connector = None
+        if self._tls is not None:
+            return self._tls.layer(self._admit, self._refused)
+        return self._admit()
+
+    def _admit(self) -> Shim:
         shim = self._owner.make_shim(str(self.address))
         self._connection.hold(shim, self._closed)
         self._owner.connection_seen(ConnectionOutcome.ACCEPTED, shim.peer)
@@ -247,9 +277,18 @@ class TcpDialler(protocol.ClientFactory):
             self._owner.connection_seen(ConnectionOutcome.DIAL_FAILED, str(self.address))
             self._wait(f"{self.address} does not answer: {reason.getErrorMessage()}")
 
+    def _refused(self, refusal: TlsRefusal) -> None:
+        peer = str(self.address)
+        self._owner.connection_seen(ConnectionOutcome.REFUSED_TLS, peer, str(refusal))
+        if self._is_started:
+            self._wait(f"{peer} was refused: {refusal}")
+
     def _closed(self, shim: Shim, reason: str) -> None:
         self._connection.forget(shim)
-        self._owner.connection_seen(ConnectionOutcome.LOST, shim.peer)
+        # TLS 1.3: the peer's refusal of our certificate comes when we believe to be connected.
+        is_refused = not shim.bytes_in and getattr(shim.transport, "refusal", None) is not None
+        outcome = ConnectionOutcome.REFUSED_TLS if is_refused else ConnectionOutcome.LOST
+        self._owner.connection_seen(outcome, shim.peer, reason if is_refused else "")
         if not self._is_started:
             return
         if self._reactor.seconds() - shim.opened_at >= STEADY_AFTER_S:
@@ -260,6 +299,12 @@ class TcpDialler(protocol.ClientFactory):
         self._timer = None
         if self.state is not TransportState.WAITING:  # while it is away, one word is enough
             self._change(TransportState.DIALLING, f"dialling {self.address}")
+        try:
+            if self._tls is not None:
+                self._tls.require_files()
+        except TlsFilesBad as error:  # files are renewed by themselves, and so is the attempt
+            self._wait(str(error))
+            return
         self._connector = self._reactor.connectTCP(
             self._settings.host,
             self._settings.port,

@@ -31,7 +31,8 @@ class TlsSettings(BaseModel):
     )
     peer_name: str = Field(
         default="",
-        description="Name that the peer's certificate must carry; when we connect, the host's name if empty.",
+        pattern=r"^([A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252})?$",
+        description="Name that the peer's certificate must carry; if empty, `host` when we connect and have no `pins`.",
     )
     client_certificate: Literal["required", "not_asked"] = Field(
         default="required",

@@ -24,6 +24,8 @@ BAD_SOURCES = [
     ("middleware.store.journal", "from middleware.pipeline import process", "imports point down"),
     ("middleware.wire.lis1.link", "from middleware.clock import Clock", "may import only"),
     ("middleware.wire.lis1.link", "import pydantic", "does not know pydantic"),
+    ("middleware.wire.lis1.link", "import defusedxml", "does not know defusedxml"),
+    ("middleware.wire.poct1a.link", "import pydantic", "does not know pydantic"),
     ("middleware.wire.lis1.link", "import time", "no clock, socket"),
     ("middleware.wire.lis1.link", "def f():\n    from os import path", "no clock, socket"),
     ("middleware.routing.codes", "def f(p):\n    return open(p)", "no file and no terminal"),
@@ -71,6 +73,7 @@ def test_a_bad_import_is_reported_with_its_file_and_line(
 
 GOOD_SOURCES = [
     ("middleware.wire.lis1.link", "import struct\nfrom middleware.errors import WireError"),
+    ("middleware.wire.poct1a.document", "from defusedxml import ElementTree"),
     ("middleware.model.value", "from pydantic import BaseModel"),
     ("middleware.connectors.hl7_mllp.connector", "from middleware.connectors.hl7_mllp import x"),
     ("middleware.delivery.lane", "from twisted.internet.defer import Deferred"),

@@ -19,6 +19,8 @@ class SilentOwner:
         self.links: list[ScriptedLink] = []
         self.states: list[TransportState] = []
         self.outcomes: list[ConnectionOutcome] = []
+        self.details: list[str] = []  # those that were said
+        self.reasons: list[str] = []  # why shims were closed
         self.closed: list[Shim] = []
 
     def make_shim(self, peer: str) -> Shim:
@@ -29,8 +31,10 @@ class SilentOwner:
     def transport_changed(self, state: TransportState, detail: str) -> None:
         self.states.append(state)
 
-    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str, detail: str = "") -> None:
         self.outcomes.append(outcome)
+        if detail:
+            self.details.append(detail)
 
     def connection_opened(self, shim: Shim) -> None:
         """Nothing to do."""
@@ -40,6 +44,7 @@ class SilentOwner:
 
     def connection_closed(self, shim: Shim, reason: str) -> None:
         self.closed.append(shim)
+        self.reasons.append(reason)
 
     def link_failed(self, shim: Shim, error: Exception) -> None:
         """Nothing to do."""

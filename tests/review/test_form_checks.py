@@ -10,6 +10,7 @@ import pytest
 from middleware.model import MeasuredTime, ResultStatus, ResultValue, ValueKind
 from middleware.review.checks import NamedCheck, in_order, run
 from middleware.review.context import SampleIdRules, context_of
+from middleware.review.times import DAY_S, TimeRules
 from tests.kit.made_setups import RECEIVED_AT, made_result
 
 
@@ -62,13 +63,36 @@ def test_a_doubtful_time_is_held(mark: str) -> None:
     ]
 
 
-def test_a_time_more_than_a_day_ahead_is_held() -> None:
-    """A clock in another zone is forgiven, a wrong date is not."""
-    received = datetime.fromtimestamp(RECEIVED_AT, UTC)
-    near = MeasuredTime(text="x", at=received + timedelta(hours=14))
-    far = MeasuredTime(text="x", at=received + timedelta(hours=25))
-    assert codes(made_result(measured=near)) == []
-    assert codes(made_result(measured=far)) == ["measured_time_implausible"]
+def measured(**ago: float) -> MeasuredTime:
+    return MeasuredTime(text="x", at=datetime.fromtimestamp(RECEIVED_AT, UTC) - timedelta(**ago))
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"),
+    [
+        ({"seconds": -119}, []),
+        ({"seconds": -121}, ["measured_time_implausible"]),
+        ({"hours": 14}, []),
+        ({"days": 7300}, []),
+        ({"days": 7310}, ["measured_time_implausible"]),
+    ],
+)
+def test_a_time_that_cannot_be_is_held(ago: dict[str, float], expected: list[str]) -> None:
+    """A little drift is forgiven; the future is not, nor the year in which a clock without battery begins."""
+    assert codes(made_result(measured=measured(**ago))) == expected
+
+
+def test_how_far_a_time_may_be_off_is_the_lines_own() -> None:
+    """A site that knows its analyzer is stricter, or more patient."""
+    rules = TimeRules(ahead_s=3600, oldest_s=30 * DAY_S)
+    kept = {}
+    for days in (-1.0, -0.04, 29.0, 31.0):
+        result = made_result(measured=measured(days=days))
+        context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), (result,), rules)
+        kept[days] = [finding.text for finding in run(result, context)]
+    assert [bool(texts) for texts in kept.values()] == [True, False, False, True]
+    assert "lies 24 hours in the future" in kept[-1.0][0]
+    assert "is 31 days old" in kept[31.0][0]
 
 
 def test_an_absent_time_is_no_fault() -> None:

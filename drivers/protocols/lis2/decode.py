@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from drivers.protocols.lis2.identify import HeaderIdentity
 from drivers.protocols.lis2.paths import check_paths, locate
 from drivers.protocols.lis2.queries import QueryReader
 from drivers.protocols.lis2.results import Place, ResultReader
@@ -46,10 +47,7 @@ class MessageReader:
         self._serial = text_reader(header.serial, locate)
         self._control_id = text_reader(header.control_id, locate)
         self._sent_at = text_reader(header.sent_at, locate)
-        self._identify = [
-            (path, locate(path), (wanted,) if isinstance(wanted, str) else wanted)
-            for path, wanted in profile.identify.items()
-        ]
+        self._identity = HeaderIdentity(profile)
         self._specimens = SpecimenReader(profile.specimen)
         self._results = ResultReader(profile)
         self._queries = QueryReader(profile.query)
@@ -82,16 +80,14 @@ class MessageReader:
         )
 
     def _check_analyzer(self, header: Record) -> None:
-        for path, text_of, wanted in self._identify:
-            found = text_of(header)
-            if found not in wanted:
-                raise DriverError(
-                    f"wrong analyzer on this line: {path} is {found!r}, "
-                    f"{self._profile.id} expects {' or '.join(map(repr, wanted))}",
-                    what_to_do="Check the cable and the line's `driver`; then replay the message.",
-                    record=header.index,
-                    field=path,
-                )
+        path, sentence = self._identity.differs(header)
+        if path:
+            raise DriverError(
+                sentence,
+                what_to_do="Check the cable and the line's `driver`; then replay the message.",
+                record=header.index,
+                field=path,
+            )
 
     def _read_groups(
         self, message: Message, context: DecodeContext

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from drivers.protocols.lis2.decode import MessageReader
 from drivers.protocols.lis2.glance import glance
-from middleware.driver.api import NO_CONTEXT, DecodeContext, LinkContext
+from drivers.protocols.lis2.identify import HeaderIdentity
+from drivers.protocols.lis2.several import FileReader
+from middleware.driver.api import NO_CONTEXT, AnalyzerIdentity, DecodeContext, LinkContext
 from middleware.driver.profile import LinkSection, Profile, describe_mistakes
 from middleware.driver.quirks import RECORD_QUIRKS
 from middleware.errors import DriverError
@@ -32,7 +34,9 @@ class Lis2Driver:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._reader = MessageReader(profile)
+        self._identity = HeaderIdentity(profile)
         self._record_quirks = frozenset(profile.link.quirks) & RECORD_QUIRKS.keys()
+        self._files = FileReader(self._reader, self._parse, self._record_quirks)
 
     @property
     def profile(self) -> Profile:
@@ -64,8 +68,14 @@ class Lis2Driver:
         """A glance at record letters."""
         return glance(text)
 
+    def identify(self, text: bytes, encoding: str = "latin-1") -> AnalyzerIdentity:
+        """Who the header says that it is from (`middleware.driver.api.IdentifyingDriver`)."""
+        return self._identity.identify(text, encoding)
+
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
-        """Read a whole message. Raises DriverError when it cannot be read at all."""
+        """Read a whole message, or a file of them. Raises DriverError when it cannot be read at all."""
+        if context.is_file:
+            return self._files.read(text, context)
         if text.count(_RESULT_BEGINS) > MOST_RESULTS:
             raise DriverError(
                 f"the message holds {text.count(_RESULT_BEGINS)} result records; at most {MOST_RESULTS} are read",

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from middleware.transport.tls_settings import TlsSettings
+
 NAME_MAX = 180
 """HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters with its parts; the first
 part stays below.
@@ -74,4 +76,8 @@ class Hl7MllpSettings(BaseModel):
         ge=1,
         le=16,
         description="Messages sent ahead of their answers; 1 waits for each answer, as most LIS expect.",
+    )
+    tls: TlsSettings | None = Field(
+        default=None,
+        description="Encrypt the connection and prove who is at its ends; without it bytes travel in the clear.",
     )

@@ -86,6 +86,7 @@ class Hl7MllpConnector:
             port=self._settings.port,
             connect_timeout_s=self._settings.connect_timeout_s,
             retry_longest_s=self._settings.reconnect_max_s,
+            tls=self._settings.tls,
         )
         # The jitter of waits is no secret; the simulation replaces the module's generator by seeding it.
         self._dialler = TcpDialler(settings, self._reactor, self, random.random)
@@ -225,8 +226,10 @@ class Hl7MllpConnector:
             self._last_error = detail
             self._answer_waiting()
 
-    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
-        """Counted by deliveries and warnings, not by connections."""
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str, detail: str = "") -> None:
+        """Counted by deliveries and warnings, not by connections; why TLS refused it is shown."""
+        if outcome is ConnectionOutcome.REFUSED_TLS:
+            self._last_error = f"{peer} was refused: {detail}"
 
     # -- inside -----------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Takes people out of captures: the same session, of nobody."""
