@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.kit.fake_clock import FakeClock
+from tests.kit.throwaway_ca import TlsWorld
 
 BUDGET_S = 0.010  # of one unmarked test (DESIGN rule 23)
 MARKS_BEYOND_BUDGET = ("slow", "crash", "e2e")
@@ -25,6 +26,12 @@ settings.load_profile(os.environ.get("LABWIRE_HYPOTHESIS", "steady"))
 def clock() -> FakeClock:
     """A clock that moves only when told."""
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def tls_world(tmp_path_factory: pytest.TempPathFactory) -> TlsWorld:
+    """Authorities and certificates of this run alone."""
+    return TlsWorld(tmp_path_factory.mktemp("tls"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -110,6 +110,15 @@ class AnsweringDriver(Protocol):
         ...
 
 
+@runtime_checkable
+class ReplyReadingDriver(Protocol):
+    """An answering driver whose analyzer says whether it took our answer (HL7); others only acknowledge frames."""
+
+    def complaint_about(self, reply: bytes, control_id: str) -> str:
+        """Why the analyzer did not take our message `control_id`, as a sentence; '' when it did. Never raises."""
+        ...
+
+
 class ProtocolFactory(Protocol):
     """Makes a driver from a profile that names this protocol (group `labwire.protocols`)."""
 

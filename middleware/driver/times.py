@@ -20,9 +20,12 @@ MARK_AMBIGUOUS = "ambiguous"  # the hour that the end of daylight saving repeats
 MARK_DATE_ONLY = "date_only"  # a day is no instant; midnight would be invented
 
 _DATE_DIGITS = 8
+_WHOLE_SECONDS = 14  # digits; a point and parts of a second follow
 _LONGEST_TIME = 40
-# LIS02-A2 5.6.2: YYYYMMDD[HH[MM[SS]]], optionally with an offset from UTC.
-_STANDARD = re.compile(r"([0-9]{8}|[0-9]{10}|[0-9]{12}|[0-9]{14})(?:([+-])([0-9]{2})([0-9]{2}))?")
+# LIS02-A2 5.6.2: YYYYMMDD[HH[MM[SS]]], optionally with an offset from UTC; HL7 2.5.1 2.A.22 also has parts of a second.
+_STANDARD = re.compile(
+    r"([0-9]{8}|[0-9]{10}|[0-9]{12}|[0-9]{14}(?:\.[0-9]{1,4})?)(?:([+-])([0-9]{2})([0-9]{2}))?"
+)
 _NOTHING = re.compile(r"[0 :./-]*")
 _ABSENT = MeasuredTime(mark=MARK_ABSENT)
 
@@ -57,6 +60,7 @@ def _read_standard(text: str, time_zone: str) -> MeasuredTime:
         int(digits[8:10] or 0),
         int(digits[10:12] or 0),
         int(digits[12:14] or 0),
+        int(digits[15:].ljust(6, "0")) if len(digits) > _WHOLE_SECONDS else 0,
     )
     if len(digits) == _DATE_DIGITS:
         return MeasuredTime(text=text, mark=MARK_DATE_ONLY)

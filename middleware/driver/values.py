@@ -32,6 +32,7 @@ class ValueRule(StrEnum):
     BARE_POINT = "bare_point"
     RANGE = "range"
     FLAG_AS_VALUE = "flag_as_value"
+    UNIT_POWER_OF_TEN = "unit_power_of_ten"
 
 
 VALUE_RULES: Mapping[ValueRule, str] = MappingProxyType(
@@ -44,6 +45,7 @@ VALUE_RULES: Mapping[ValueRule, str] = MappingProxyType(
         ValueRule.BARE_POINT: "`173.` is the number 173 and `.5` is 0.5.",
         ValueRule.RANGE: "`3-5` is the range from 3 to 5.",
         ValueRule.FLAG_AS_VALUE: "A result without value but with an abnormal flag states that flag.",
+        ValueRule.UNIT_POWER_OF_TEN: "`367` in `10*-1.{copies}/mL` is 36.7 `{copies}/mL`.",
     }
 )
 
@@ -95,6 +97,8 @@ _MASK = re.compile(r"[-*.#?_/=~ ]+")
 _ORDINAL = re.compile(r"\++|[1-4]\+|\+/?-")
 _NUMBER_LIKE = "<>=~≤≥±+-.,"
 _MARKED_NUMBER = re.compile(r"[^\w\s]+\s*[0-9].*", re.DOTALL)  # `*5.4`: a flag in the value
+# A power of ten that multiplies another unit, not one that counts (`10*9/L`).
+_SCALED_UNIT = re.compile(r"10[*^]([+-]?[0-9]{1,2})\.(.+)")
 _ERROR_CODE = re.compile(r"err(?:or)?[ :._#-]*[0-9].*", re.IGNORECASE | re.DOTALL)
 
 # A status that says there is no value (LIS02-A2 9.9, X and I).
@@ -113,6 +117,7 @@ REASON_NUMBER_LIKE = "looks like a number but is none that a rule explains"
 REASON_PADDED = "padded with blanks"
 REASON_STATUS = "a value although the status says that there is none"
 REASON_NO_TEST = "no test code"
+REASON_SCALED_UNIT = "a unit that multiplies the value by a power of ten"
 
 
 class SentValue(NamedTuple):
@@ -148,12 +153,16 @@ class ValuePolicy:
     qualitative: frozenset[str] = frozenset()
     masked: frozenset[str] = frozenset()
 
-    def plain_number(self, text: str, status: ResultStatus) -> ResultValue | None:
+    def plain_number(
+        self, text: str, status: ResultStatus, unit: str = ""
+    ) -> ResultValue | None:
         """The value of a whole field that is a number in plain notation and nothing else; None: see `explain`.
 
         Nearly every value is one. This says what `explain` would say, at once.
         """
         if len(text) > LONGEST_NUMBER or status in _WITHOUT_VALUE or text in self.masked:
+            return None
+        if unit[:2] == "10" and _SCALED_UNIT.fullmatch(unit):
             return None
         return _plain_number(text)
 
@@ -176,6 +185,11 @@ class ValuePolicy:
             return ResultValue(kind=ValueKind.ABSENT, raw=sent.raw, text=text, rule=rule)
         if self._is_masked(text):
             return _unexplained(sent, REASON_MASKED)
+        scale = _SCALED_UNIT.fullmatch(sent.unit)
+        if number is not None and scale is not None:
+            if ValueRule.UNIT_POWER_OF_TEN not in self.rules or number.kind is ValueKind.TITER:
+                return _unexplained(sent, REASON_SCALED_UNIT)
+            number = _scaled(number, int(scale.group(1)))
         if number is not None:
             return ResultValue(
                 kind=number.kind,
@@ -263,6 +277,28 @@ def _plain_number(text: str) -> ResultValue | None:
         rule="",
         reason="",
     )
+
+
+def shown_unit(unit: str, value: ResultValue) -> str:
+    """The unit that belongs to an explained value: as sent, or without the power of ten that is in the value now."""
+    if value.rule and ValueRule.UNIT_POWER_OF_TEN in value.rule.split(","):
+        scale = _SCALED_UNIT.fullmatch(unit)
+        return scale.group(2) if scale is not None else unit
+    return unit
+
+
+def _scaled(number: _Number, exponent: int) -> _Number:
+    """The number times a power of ten, in plain notation."""
+    upper = number.upper
+    return number._replace(
+        number=_shifted(number.number, exponent),
+        upper=None if upper is None else _shifted(upper, exponent),
+        rule=_join(number.rule, ValueRule.UNIT_POWER_OF_TEN),
+    )
+
+
+def _shifted(number: Decimal, exponent: int) -> Decimal:
+    return Decimal(format(number.scaleb(exponent), "f"))
 
 
 def _is_number_like(text: str) -> bool:

@@ -62,6 +62,7 @@ class FileDropTransport:
         self._pause: tuple[Deferred[None], IDelayedCall] | None = None
         self._unmoved: dict[str, tuple[Found, FileReply]] = {}
         self._again_at = 0.0
+        self._written = 0
 
     def start(self) -> None:
         """Begin to look; a folder that is not there yet is waited for."""
@@ -204,8 +205,10 @@ class FileDropTransport:
 
     def _write(self, content: bytes) -> Deferred[Any]:
         """Write one file of the link's into `out_folder`."""
-        moment = self._clock.utc_now().strftime("%Y%m%d%H%M%S%f")[:-3]
-        job = partial(_write_out, self._settings.out_folder, f"order-{moment}.txt", content)
+        self._written += 1
+        moment = self._clock.utc_now().strftime("%Y%m%d%H%M%S")
+        name = f"{moment}-{self._written:06d}.txt"  # in the order of names, whatever is there
+        job = partial(_write_out, self._settings.out_folder, name, content)
         return self._apart(self._reactor, job)
 
     # -- waiting ----------------------------------------------------------------------------------

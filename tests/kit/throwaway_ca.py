@@ -108,3 +108,25 @@ def _general(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+class TlsWorld:
+    """Two authorities and the people whom the first one, or only the second one, has signed; made once in a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ca = ThrowawayCa(folder / "ours")
+        self.other_ca = ThrowawayCa(folder / "other", "Other CA")
+        self.node = self.ca.issue("node")
+        self.analyzer = self.ca.issue(Wanted("analyzer", ("analyzer-1.lab", "127.0.0.1")))
+        self.lis = self.ca.issue("lis")
+        self.second = self.ca.issue("second")
+        self.stranger = self.other_ca.issue("stranger")
+        self.expired = self.ca.issue(Wanted("expired", days=-1))
+        self.early = self.ca.issue(Wanted("early", from_days=2))
+        self.elsewhere = self.ca.issue(Wanted("elsewhere", ("elsewhere.example",)))
+
+    def settings(self, own: Identity | None, **more: object) -> dict[str, object]:
+        """A `tls` table with our identity, and the first authority as the one that is trusted."""
+        files = {"certificate": own.certificate, "key": own.key} if own else {}
+        return {**files, "peers": self.ca.file, **more}

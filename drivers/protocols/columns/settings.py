@@ -54,7 +54,6 @@ class RowRule(Section):
         default=None, description="The column that tells; without it the whole line as it stands."
     )
     pattern: Pattern = Field(
-        min_length=1,
         description="Regular expression for the whole text, upper and lower case alike.",
     )
     fate: RowFate = Field(

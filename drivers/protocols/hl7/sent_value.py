@@ -70,6 +70,11 @@ class ValueReader:
             **dict.fromkeys(tables.TYPES_OF_SERIES, self._series),
         }
 
+    @property
+    def field(self) -> int:
+        """The number of the field that holds the value."""
+        return self._path.field
+
     def read(self, obx: Segment, said: Said) -> ResultValue:
         """The value; UNEXPLAINED when nothing says for which test it is, or what it is."""
         field, marks = obx.field(self._path.field), obx.delimiters

@@ -1,4 +1,4 @@
-"""Reads a whole message into an Envelope: results bound to their own specimen group, queries, and what stayed unread."""
+"""Reads a whole message into an Envelope: results bound to their own specimen, queries, and what stayed unread."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ _LONGEST_STATUS_TEXT = 200  # the journal keeps the whole segment
 _MOST_STATUSES = 50
 _RESULT_KINDS = frozenset(("OUL", "ORU"))
 _NO_RESULT = "the order has no result"
+_NOTES = {
+    "line_feed_separators": "segments are ended by LF or CR LF instead of CR",
+    "byte_order_mark": "a byte order mark stands before the header",
+    "delimiters_damaged": "MSH-2 is damaged; the usual delimiters were taken",
+    "undecodable_bytes": "bytes do not fit the character set and are marked in the text",
+}
 _new_envelope = proven(Envelope)
 _new_unread = proven(Unread)
 
@@ -102,11 +108,8 @@ class MessageReader:
         for path, text_of, wanted in self._identify:
             found = text_of({_HEADER: message.header})
             if found not in wanted:
-                return (
-                    f"wrong analyzer on this line: {path} is {found!r}, "
-                    f"{self._profile.id} expects {' or '.join(map(repr, wanted))}",
-                    path,
-                )
+                expected = f"{self._profile.id} expects {' or '.join(map(repr, wanted))}"
+                return f"wrong analyzer on this line: {path} is {found!r}, {expected}", path
         return "", ""
 
     def _read_queries(self, message: Message) -> tuple[tuple[HostQuery, ...], tuple[Fault, ...]]:
@@ -202,7 +205,7 @@ def _fault(code: str, text: str, segment: Segment) -> Fault:
 def _notes(message: Message) -> tuple[Fault, ...]:
     """What had to be tolerated or mended in reading the bytes."""
     return tuple(
-        [Fault(code=note, text="see drivers/protocols/law/README.md") for note in message.notes]
+        [Fault(code=note, text=_NOTES.get(note, "tolerated in reading")) for note in message.notes]
     )
 
 

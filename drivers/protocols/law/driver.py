@@ -44,7 +44,10 @@ _LONGEST_HEADER = 2048
 
 
 class LawDriver:
-    """The driver of one analyzer model that speaks LAW (`middleware.driver.api`: Driver, Identifying-, AnsweringDriver)."""
+    """The driver of one analyzer model that speaks LAW.
+
+    It is a Driver, an IdentifyingDriver, an AnsweringDriver and a ReplyReadingDriver of `middleware.driver.api`.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile

@@ -1,9 +1,9 @@
-"""Puts the segments of one message into the groups of OUL^R22, by their order and nothing else (IHE PaLM TF-2b 3.29.4.1).
+"""Puts the segments of one message into the groups of OUL^R22, by their order alone (IHE PaLM TF-2b 3.29.4.1).
 
-Rules. A specimen group begins with SPM, with SAC where no SPM stands before it, and with any of them after an order. What
-follows OBX up to the next OBX, OBR, SPM or SAC belongs to that OBX. Nothing is carried over from one group into the next;
-only PID reaches over all groups below it. ORC belongs to the OBR before it, unless the message's first ORC stands before
-its first OBR: then to the OBR behind it.
+Rules. A specimen group begins with SPM, with SAC where no SPM stands before it, and with any of them after an order.
+What follows OBX up to the next OBX, OBR, SPM or SAC belongs to that OBX. Nothing is carried over from one group into
+the next; only PID reaches over all groups below it. ORC belongs to the OBR before it, unless the message's first ORC
+stands before its first OBR: then to the OBR behind it.
 """
 
 from __future__ import annotations
@@ -109,27 +109,33 @@ class _Grouping:
         self._order.observed.append(self._last)
 
     def _take_part(self, segment: Segment) -> None:
+        """A segment that says more of what stands before it; without that it says nothing."""
         group, order, last = self._group, self._order, self._last
-        name = segment.name
-        if name == "SAC" and group is not None:
+        if segment.name == "SAC" and group is not None:
             group.sacs.append(segment)
-        elif name == "ORC":
-            if self._orc_leads:
-                self._waiting_orc = segment
-            elif order is not None:
-                order.orc = segment
-        elif name == "INV":
-            part = last or group
-            if part is not None and (last is not None or order is None):
-                part.invs.append(segment)
-        elif name == "NTE":
-            target = last or order
-            if target is not None:
-                target.notes.append(segment)
-        elif name == "TCD":
-            owner = last or order
-            if owner is not None:
-                owner.tcd = segment
+        elif segment.name == "ORC":
+            self._take_orc(segment)
+        elif segment.name == "INV" and last is not None:
+            last.invs.append(segment)
+        elif segment.name == "INV" and group is not None and order is None:
+            group.invs.append(segment)
+        elif segment.name in ("NTE", "TCD"):
+            _note(last or order, segment)
+
+    def _take_orc(self, segment: Segment) -> None:
+        if self._orc_leads:
+            self._waiting_orc = segment
+        elif self._order is not None:
+            self._order.orc = segment
+
+
+def _note(owner: Observed | Ordered | None, segment: Segment) -> None:
+    if owner is None:
+        return
+    if segment.name == "NTE":
+        owner.notes.append(segment)
+    else:
+        owner.tcd = segment
 
 
 def group_segments(message: Message) -> list[Contained]:

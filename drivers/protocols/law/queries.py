@@ -1,4 +1,4 @@
-"""Reads a query for work (LAB-27): what it asks, or what is wrong with it. The same words serve link, decoding and answer."""
+"""Reads a query for work (LAB-27): what it asks, or what is wrong with it; for link, decoding and answer alike."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def read_asked(message: Message, scopes: Mapping[str, QueryScope]) -> AskedWork 
     kind, event = message.header.get("MSH-9.1").strip(), message.header.get("MSH-9.2").strip()
     if kind.upper() != QUERY or event.upper() != QUERY_EVENT:
         code = ErrorCode.UNSUPPORTED_EVENT
-        text = f"{kind}^{event} is no query of IHE LAW; QBP^Q11 is answered"
+        text = f"{kind} {event} is no query of IHE LAW; only QBP Q11 is answered"
         return _fault(AckCode.APPLICATION_REJECT, code, text, ErrorLocation("MSH", 1, 9))
     qpd = message.segment("QPD")
     if qpd is None:

@@ -20,12 +20,11 @@ from drivers.protocols.law.tables import (
 from middleware.driver.mapping import text_reader
 from middleware.driver.profile import Profile, ResultSection
 from middleware.driver.times import read_time
-from middleware.driver.values import ValuePolicy
+from middleware.driver.values import ValuePolicy, shown_unit
 from middleware.errors import DriverError
 from middleware.model import (
     AbnormalFlag,
     Comment,
-    MeasuredTime,
     Result,
     ResultStatus,
     ResultValue,
@@ -38,7 +37,6 @@ from middleware.wire.hl7 import Segment
 
 _RESULT = ("OBX", "OBR", "ORC", "TCD", "INV")
 _RUN = re.compile(r"([1-9][0-9]{0,3})(?:[./][0-9]+)*")
-_FRACTION = re.compile(r"^([0-9]{14})\.[0-9]{1,6}")
 _RATIO = re.compile(r"1:([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 _FLAGS, _DILUTION, _TEST = 8, 2, 3
 _new_result = proven(Result)
@@ -110,7 +108,7 @@ class ResultReader:
             test_id_raw=obx.field(_TEST),
             run=_run(obx),
             value=value,
-            unit=unit,
+            unit=shown_unit(unit, value),
             unit_ucum="",
             reference_range=self._range(group),
             abnormal_flags=flags,
@@ -118,7 +116,7 @@ class ResultReader:
             instrument_flags=tuple(dict.fromkeys((*own_flags, *alarms))),
             status=status,
             status_raw=status_text,
-            measured=_time(self._measured_at(group), place.time_zone, self._time_format),
+            measured=read_time(self._measured_at(group), place.time_zone, self._time_format),
             operator=self._operator(group),
             module=self._module(group),
             reagent_lot=self._read_lots(observed),
@@ -210,20 +208,12 @@ def _run(obx: Segment) -> int:
 def _of_cancelled(
     orc: Segment, status: ResultStatus, value: ResultValue
 ) -> tuple[ResultStatus, ResultValue]:
-    """ORC-5 says that the test was not done. Without a value nothing could be obtained; a value beside it is in question."""
+    """ORC-5 says that the test was not done: without a value nothing was obtained, one beside it is in question."""
     if orc.get("ORC-5").strip() != STEP_CANCELLED or status is ResultStatus.CANNOT_OBTAIN:
         return status, value
     if value.raw.strip() not in ("", '""'):
         return ResultStatus.QUESTIONABLE, value
     return ResultStatus.CANNOT_OBTAIN, ResultValue(kind=ValueKind.ABSENT, raw=value.raw)
-
-
-def _time(text: str, time_zone: str, time_format: str) -> MeasuredTime:
-    """A fraction of a second is kept in the text and not counted."""
-    measured = read_time(
-        text if time_format else _FRACTION.sub(r"\1", text), time_zone, time_format
-    )
-    return measured if measured.text == text else measured.model_copy(update={"text": text})
 
 
 def _factor(tcd: Segment | None) -> Decimal | None:

@@ -1,12 +1,9 @@
 """Finds in OBX-2 and OBX-5 the value that was sent, or says why it is none that may be believed.
 
-What is coded or a time is never taken for a number, whatever it looks like; a value whose unit carries a power of ten is
-held unless a named rule of the profile read it.
+What is coded or a time is never taken for a number, whatever it looks like.
 """
 
 from __future__ import annotations
-
-import re
 
 from middleware.driver.mapping import EXPLICIT_NULL
 from middleware.driver.values import (
@@ -28,11 +25,6 @@ _STRUCTURED = "SN"
 _VALUE = 5
 _SN_COMPARED, _SN_PARTS = 2, 4
 _NUMERIC = frozenset((ValueKind.NUMBER, ValueKind.TITER, ValueKind.RANGE))
-# UCUM multiplies with a point: `10*-1.{copies}/mL` scales the value, `10*9/L` is a unit of its own.
-_SCALED_UNIT = re.compile(r"10[*^](?![+-]?0\.)[+-]?[0-9]+\.")
-UNIT_RULE = "unit_power_of_ten"
-REASON_SCALED = "the unit carries a power of ten"
-REASON_SCALED_TEXT = f"{REASON_SCALED}, and no rule of the profile says that the value counts it"
 
 
 def read_value(
@@ -41,26 +33,16 @@ def read_value(
     """The value of one OBX; UNEXPLAINED when nothing says for which test it is."""
     field = obx.field(_VALUE)
     kind = obx.field(2).strip().upper()
-    is_scaled = unit.startswith("10") and _SCALED_UNIT.match(unit) is not None
-    if kind in _PLAIN and test_code and not is_scaled:
-        plain = policy.plain_number(field, status)
+    if kind in _PLAIN and test_code:
+        plain = policy.plain_number(field, status, unit)
         if plain is not None:
             return plain
     sent = _sent(obx, field, kind, SentValue("", "", unit, status, obx.field(8)))
     if not test_code:
         sent = sent._replace(reason=REASON_NO_TEST)
     value = policy.explain(sent)
-    if value.kind not in _NUMERIC:
-        return value
-    if kind not in _PLAIN and kind != _STRUCTURED:
+    if value.kind in _NUMERIC and kind not in _PLAIN and kind != _STRUCTURED:
         return ResultValue(kind=ValueKind.TEXT, raw=value.raw, text=sent.text.strip())
-    if is_scaled and UNIT_RULE not in value.rule.split(","):
-        return ResultValue(
-            kind=ValueKind.UNEXPLAINED,
-            raw=value.raw,
-            text=sent.text.strip(),
-            reason=REASON_SCALED_TEXT,
-        )
     return value
 
 

@@ -121,7 +121,7 @@ def _doubtful_part(sac: Segment) -> str:
 
 
 def control_comments(group: Contained) -> tuple[Comment, ...]:
-    """Which control or calibrator was measured: name, lot and expiry (INV-1, 16, 12) of the material in the container."""
+    """Which control or calibrator was measured: name, lot and expiry (INV-1, 16, 12) of what is in the container."""
     said = []
     for inv in group.invs:
         name = inv.get("INV-1.2").strip() or inv.get("INV-1.1").strip()

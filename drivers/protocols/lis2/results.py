@@ -16,7 +16,7 @@ from drivers.protocols.lis2.universal_test_id import UniversalTestId, universal_
 from middleware.driver.mapping import split_flags
 from middleware.driver.profile import Profile, ResultSection
 from middleware.driver.times import read_time
-from middleware.driver.values import ValuePolicy
+from middleware.driver.values import ValuePolicy, shown_unit
 from middleware.model import (
     AbnormalFlag,
     Result,
@@ -108,6 +108,7 @@ class ResultReader:
         remarks = place.said
         if record.children:
             remarks = remarks.beside(self.remarks(record))
+        value = self._value.read(record, test_id.code, unit, status, flags_text)
         return _new_result(
             specimen=place.specimen,
             test_code=test_id.code,
@@ -115,8 +116,8 @@ class ResultReader:
             test_detail=test_id.detail,
             test_id_raw=test_id.raw,
             run=place.next_run(test_id),
-            value=self._value.read(record, test_id.code, unit, status, flags_text),
-            unit=unit,
+            value=value,
+            unit=shown_unit(unit, value) if value.rule else unit,
             unit_ucum="",  # said by nobody yet
             reference_range=usual,
             abnormal_flags=flags,

@@ -49,7 +49,7 @@ class ValueReader:
             self._is_whole and delimiters.component not in field and delimiters.repeat not in field
         )
         if is_plain and test_code:
-            value = self._policy.plain_number(field, status)
+            value = self._policy.plain_number(field, status, unit)
             if value is not None:
                 return value
         if not self._is_whole:

@@ -19,6 +19,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from middleware.wire.decoding import decode
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.poct1a.constants import CLAUSE_DOCUMENT, DEEPEST_ELEMENT, MOST_ELEMENTS
+from middleware.wire.poct1a.quirks import ATTRIBUTE_STYLE
 
 VALUE = "V"  # the attribute that holds a field's value
 
@@ -113,6 +114,12 @@ class Document:
         """HDR.control_id."""
         return self.find("HDR.control_id")
 
+    @property
+    def quirks(self) -> frozenset[str]:
+        """The tolerances that reading its header needs."""
+        needs = any(one.attributes and not one.children for one in self.root.objects("HDR"))
+        return frozenset({ATTRIBUTE_STYLE}) if needs else frozenset()
+
 
 def type_of(root_name: str) -> MessageType:
     """The type of a message by its root's name, `OBS.R01` say."""
@@ -161,6 +168,7 @@ class _TreeOfElements:
     def __init__(self) -> None:
         self.root: Element | None = None
         self._open: list[Element] = []
+        self._texts: list[list[str]] = []  # of each open element
         self._count = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -176,15 +184,15 @@ class _TreeOfElements:
         else:
             self.root = element
         self._open.append(element)
+        self._texts.append([])
 
     def data(self, text: str) -> None:
-        """Text inside the innermost open element; the parser joins what belongs together."""
-        self._open[-1].text += text
+        """A piece of text inside the innermost open element."""
+        self._texts[-1].append(text)
 
     def end(self, _name: str) -> None:
         """The innermost element ends."""
-        element = self._open.pop()
-        element.text = element.text.strip()
+        self._open.pop().text = "".join(self._texts.pop()).strip()
 
     def close(self) -> None:
         """The document ends."""

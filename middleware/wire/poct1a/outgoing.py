@@ -1,0 +1,116 @@
+"""The sending half: one message at a time waits for its acknowledgement; an ACK counts only by its own identifier.
+
+An acknowledgement of ours is no message and waits for nothing. A message has a `send_id` when the owner gave it
+(`Link.send_message`), and none when the conversation itself sent it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered
+from middleware.wire.poct1a.constants import CLAUSE_ACKNOWLEDGEMENT
+
+CONNECTION_LOST = "connection_lost"
+NO_REPLY = "no_reply"
+REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One message on its way."""
+
+    control_id: str
+    data: bytes
+    send_id: int = 0  # 0: the conversation's own
+
+    @property
+    def is_own(self) -> bool:
+        """The conversation sent it, not the owner."""
+        return self.send_id == 0
+
+    def outcome(self, *, accepted: bool, reply: bytes = b"") -> list[Event]:
+        """What the owner hears of an answer; nothing about what it did not send."""
+        if self.is_own:
+            return []
+        if accepted:
+            return [MessageDelivered(self.send_id, reply)]
+        return self.failed(REFUSED)
+
+    def failed(self, reason: str) -> list[Event]:
+        """What the owner hears when there was no answer, or a refusal."""
+        if self.is_own:
+            return []
+        return [MessageNotDelivered(self.send_id, reason, CLAUSE_ACKNOWLEDGEMENT)]
+
+
+class Outgoing:
+    """Messages to the peer, one under way."""
+
+    def __init__(self, acknowledgement_s: float) -> None:
+        self._acknowledgement_s = acknowledgement_s
+        self._waiting: deque[Sending] = deque()
+        self._under_way: Sending | None = None
+        self._deadline = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits and nothing is under way."""
+        return self._under_way is None and not self._waiting
+
+    @property
+    def deadline(self) -> float | None:
+        """When the wait for the acknowledgement ends."""
+        return None if self._under_way is None else self._deadline
+
+    def add(self, sending: Sending) -> None:
+        """Queue a message."""
+        self._waiting.append(sending)
+
+    def take_ready(self, now: float) -> bytes:
+        """What may be written now; its wait begins."""
+        if self._under_way is not None or not self._waiting:
+            return b""
+        self._under_way = self._waiting.popleft()
+        self._deadline = now + self._acknowledgement_s
+        return self._under_way.data
+
+    def settle(self, acknowledged: str) -> Sending | None:
+        """The message that an ACK belongs to; None when it belongs to none under way."""
+        sending = self._under_way
+        if sending is None or sending.control_id != acknowledged:
+            return None
+        self._under_way = None
+        return sending
+
+    def answered_by_deed(self) -> bool:
+        """The peer did what the conversation's own message asks for: no ACK is awaited any more. True if one was."""
+        if self._under_way is None or not self._under_way.is_own:
+            return False
+        self._under_way = None
+        return True
+
+    def postpone(self, seconds: float) -> None:
+        """Nothing was read for so long: the answer may lie unread."""
+        self._deadline += seconds
+
+    def expire(self, now: float) -> Sending | None:
+        """The message whose wait has ended, if it has."""
+        if self._under_way is None or now < self._deadline:
+            return None
+        late, self._under_way = self._under_way, None
+        return late
+
+    def abandon(self) -> list[Event]:
+        """The connection is gone: hand everything back."""
+        late = [*([self._under_way] if self._under_way else []), *self._waiting]
+        self._under_way = None
+        self._waiting.clear()
+        return [event for sending in late for event in sending.failed(CONNECTION_LOST)]
+
+    def withdraw_own(self) -> None:
+        """A new conversation begins: what the old one wanted to send is void."""
+        self._waiting = deque(one for one in self._waiting if not one.is_own)
+        if self._under_way is not None and self._under_way.is_own:
+            self._under_way = None
