@@ -26,6 +26,7 @@ from middleware.transport.settings import TransportSettings
 from middleware.transport.shim import Shim
 from middleware.wire.capture import Moment, Way, read_capture
 from middleware.wire.events import Event
+from middleware.wire.passage import PassageLink
 
 LONGEST_PAUSE_S = 60.0
 
@@ -55,60 +56,6 @@ def steps_of(moments: Sequence[Moment]) -> list[Step]:
             answers = 0
         last_s = moment.at_s
     return steps
-
-
-class RawLink:
-    """A link that is none: bytes as they come and go, for playing what was recorded."""
-
-    def __init__(self) -> None:
-        self.heard = 0  # reads with something in them
-        self.on_bytes: Callable[[bytes], None] = _ignore
-
-    def connection_made(self, _now: float) -> list[Event]:
-        return []
-
-    def receive_bytes(self, data: bytes, _now: float) -> list[Event]:
-        self.on_bytes(data)
-        return []
-
-    def commit(self, _token: int, _now: float) -> list[Event]:
-        return []
-
-    def refuse(self, _token: int, _now: float, _reason: str = "") -> list[Event]:
-        return []
-
-    def send_message(self, _text: bytes, _now: float) -> int:
-        return 0
-
-    def set_accepting(self, _accepting: bool) -> None:
-        """Nothing to refuse."""
-
-    def bytes_to_send(self) -> bytes:
-        return b""
-
-    def next_deadline(self) -> float | None:
-        return None
-
-    def on_deadline(self, _now: float) -> list[Event]:
-        return []
-
-    def connection_lost(self, _now: float) -> list[Event]:
-        return []
-
-    @property
-    def is_neutral(self) -> bool:
-        return True
-
-    @property
-    def is_awaiting_commit(self) -> bool:
-        return False
-
-    @property
-    def state_name(self) -> str:
-        return "replay"
-
-    def counts(self) -> dict[tuple[str, str], int]:
-        return {}
 
 
 class Replay:
@@ -154,9 +101,7 @@ class Replay:
 
     def make_shim(self, peer: str) -> Shim:
         """A connection for raw bytes."""
-        link = RawLink()
-        link.on_bytes = self._hear
-        return Shim(link, self._reactor, self, peer)
+        return Shim(PassageLink(self._hear), self._reactor, self, peer)
 
     def transport_changed(self, _state: TransportState, detail: str) -> None:
         """Tell the person at the bench."""
@@ -282,10 +227,6 @@ def _answers_in(data: bytes) -> int:
     """Answers of the host in one read: control characters one by one, anything longer as one."""
     singles = sum(data.count(one) for one in (b"\x05", b"\x06", b"\x15", b"\x04"))
     return singles if singles == len(data) else 1
-
-
-def _ignore(_data: bytes) -> None:
-    """Nobody listens yet."""
 
 
 def _say_nothing(_text: str) -> None:

@@ -23,6 +23,7 @@ from middleware.line.intake import Confirmations
 from middleware.line.line import Line, LineServices
 from middleware.line.supervisor import Supervisor
 from middleware.monitor.capture_verbs import capture_verbs
+from middleware.monitor.certificates import CertificateWatch, tls_uses
 from middleware.monitor.control import ControlServer, Verb
 from middleware.monitor.http import MonitorServer, Probes
 from middleware.monitor.lock import NodeLock
@@ -279,6 +280,7 @@ class Node:
                 self._store_file,
                 {one.id: one.alert_after_s for one in self.setup.connectors.values()},
                 self._supervisor.set_accepting,
+                CertificateWatch(list(tls_uses(self.setup)), self._parts.clock, self.health),
             )
         )
 
@@ -331,7 +333,7 @@ class Node:
             return [
                 {
                     "connector": connector_id,
-                    **_plain_status(connector),
+                    **asdict(connector.status()),
                     "messages": stored.get(connector_id, {}),
                     "oldest_waiting_at": oldest_waiting(conn, connector_id),
                 }
@@ -394,7 +396,3 @@ async def _stop_lanes(lanes: list[Lane], connector: Connector) -> None:
 def _begin(opening: Coroutine[Deferred[Any], Any, None]) -> None:
     """Opening does not wait for the peer; trouble with it is the connector's to show."""
     Deferred.fromCoroutine(opening)
-
-
-def _plain_status(connector: Connector) -> dict[str, Any]:
-    return asdict(connector.status())

@@ -117,6 +117,26 @@ def _sync(folder: Path) -> Sign:
     return Sign("commit time", middle < SLOW_SYNC_S, f"{middle * 1000:.1f} ms to sync", cure)
 
 
+def _serial_ports(site: Site) -> Iterator[Sign]:
+    """The serial ports of this machine that lines name: there, and open to this account."""
+    tables = site.loaded.tables.get("line", [])
+    for table in tables if isinstance(tables, list) else []:
+        transport = table.get("transport") if isinstance(table, dict) else None
+        if not isinstance(transport, dict) or transport.get("type") != "serial":
+            continue
+        port, name = Path(str(transport.get("port", ""))), f"serial port of line {table.get('id')}"
+        if os.name == "nt":
+            yield Sign(name, True, f"{port}; the device manager shows whether it is there")
+        elif not port.exists():
+            cure = "Plug the adapter in, or correct the name: `ls -l /dev/serial/by-id`."
+            yield Sign(name, False, f"{port} is not there", cure)
+        elif not os.access(port, os.R_OK | os.W_OK):
+            cure = f"Add the account to the group that owns it (`ls -lL {port}`), usually dialout."
+            yield Sign(name, False, f"this account may not read and write {port}", cure)
+        else:
+            yield Sign(name, True, f"{port} is there")
+
+
 def _store(site: Site) -> Iterator[Sign]:
     try:
         identity = site.read(meta.identity)
@@ -173,6 +193,7 @@ _LOOKS: tuple[Callable[[Site], Iterator[Sign]], ...] = (
     _versions,
     _settings,
     _data_folder,
+    _serial_ports,
     _store,
     _node_and_peers,
 )

@@ -52,10 +52,13 @@ def _processed(entry: Row, results: Sequence[Row]) -> Step:
         return Step(entry["received_at"], "kept as it is: it has no end, so it is not processed")
     if state == JournalState.UNREADABLE:
         return Step(at, f"could not be read: {entry['reason']}")
+    if state == JournalState.ANSWERED:
+        return Step(at, f"a host query, {entry['reason']}")
+    if state == JournalState.NOT_ANSWERED:
+        reason = entry["reason"] or "queries of this driver are not answered yet"
+        return Step(at or entry["received_at"], f"a host query, not answered: {reason}")
     if at is None or state == JournalState.RECEIVED:
         return Step(None, "waits to be processed")
-    if state == JournalState.NOT_ANSWERED:
-        return Step(at, "understood as a host query; this version does not answer queries")
     return Step(at, f"processed under setup {entry['setup_generation']}: {_made(results)}")
 
 

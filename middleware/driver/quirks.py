@@ -1,4 +1,4 @@
-"""Every tolerated deviation in one list: those of the data link joined with those of the records.
+"""Every tolerated deviation in one list: those of the data links joined with those of records and segments.
 
 Strict is the default. A quirk is in force only when a profile (or a line's `link` table) names it, and each use is
 counted. There is no other way for an analyzer to be treated differently.
@@ -13,18 +13,23 @@ from types import MappingProxyType
 from middleware.wire.lis1.quirks import QUIRKS as LINK_QUIRKS
 from middleware.wire.lis1.quirks import Quirk
 from middleware.wire.lis2.file_text import FRAME_RESIDUE, TEXT_BEFORE_HEADER
+from middleware.wire.hl7.parse import DELIMITERS_DAMAGED
 from middleware.wire.lis2.message import BYTE_ORDER_MARK, LINE_FEED_SEPARATORS, RECORDS_NUMBERED
+from middleware.wire.mllp.quirks import QUIRKS as BLOCK_QUIRKS
+
+NUL_IN_TEXT = "nul_in_text"
+from middleware.wire.poct1a.quirks import QUIRKS as POCT1A_QUIRKS
 
 RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
     {
         LINE_FEED_SEPARATORS: Quirk(
-            "LIS02-A2 5.1",
-            "Ends records with LF or CR LF inside a message that was framed as one text.",
+            "LIS02-A2 5.1, HL7 2.5.1 2.5",
+            "Ends records or segments with LF or CR LF inside a message that was framed as one text.",
             "LF ends a record as CR does; empty records are dropped.",
         ),
         BYTE_ORDER_MARK: Quirk(
-            "LIS02-A2 5.1",
-            "Puts a byte order mark before the header record.",
+            "LIS02-A2 5.1, HL7 2.5.1 2.5",
+            "Puts a byte order mark before the header.",
             "The mark is dropped.",
         ),
         RECORDS_NUMBERED: Quirk(
@@ -45,13 +50,17 @@ RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
     }
 )
 
-QUIRKS: Mapping[str, Quirk] = MappingProxyType({**LINK_QUIRKS, **RECORD_QUIRKS})
+QUIRKS: Mapping[str, Quirk] = MappingProxyType(
+    {**LINK_QUIRKS, **POCT1A_QUIRKS, **RECORD_QUIRKS}
+)
 
 # Those that cannot change a value, a test or a sample id: the generic drivers may name them.
 # What weakens the check of a frame (checksum_*, frame_number_*) is never among them.
 HARMLESS_QUIRKS = frozenset(
     {
+        "attribute_style",
         "byte_order_mark",
+        "hello_missing",
         "line_feed_ends_record",
         "line_feed_in_text",
         "line_feed_separators",
@@ -59,6 +68,8 @@ HARMLESS_QUIRKS = frozenset(
         "nul_in_text",
         "reply_doubled",
         "session_end_missing",
+        "several_messages_in_block",
+        "start_byte_missing",
         "trailer_incomplete",
     }
 )

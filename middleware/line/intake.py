@@ -3,13 +3,13 @@
 Flow (DESIGN 5.1). The message goes to the store's writer; after the commit the link is told
 `commit`, so the acknowledgement leaves. A commit that fails is tried again for up to 8 s, then the
 message is refused once and the analyzer keeps it. A message that ended before its terminator has no
-acknowledgement to give any more: it is kept as incomplete.
+acknowledgement to give any more: it is kept as incomplete. What another analyzer sends is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from middleware import failpoints
 from middleware.clock import Clock
 from middleware.driver.api import Driver
 from middleware.failpoints import Step
+from middleware.line.behaviour import Behaviour
+from middleware.line.query import Asked
 from middleware.model import MessageKind
 from middleware.observe.events import InvariantViolated, MessageAccepted, MessageRejected
 from middleware.store import journal
@@ -40,6 +42,9 @@ KEEP_EVERY_S = 1.0
 LONGEST_UNCONFIRMED = 64
 # Confirmations ride in the line's next journal entry; alone they wait this long for company.
 CONFIRM_WITHIN_S = 0.05
+
+WRONG_ANALYZER = "wrong_analyzer"
+"""Why another analyzer's message is refused: in the link's reply where it has one, and in the metric."""
 
 _JOURNAL_CHANGED = frozenset({Topic.JOURNAL})
 
@@ -101,14 +106,23 @@ class Intake:
     """I am responsible that nothing of one line is acknowledged before it is committed."""
 
     def __init__(
-        self, line: str, driver: Driver, services: IntakeServices, accepted: Callable[[], None]
+        self,
+        line: str,
+        driver: Driver,
+        services: IntakeServices,
+        behaviour: Behaviour,
+        accepted: Callable[[float], None],
     ) -> None:
-        """`accepted` is called after each message that was committed and answered."""
+        """`accepted` is called with the moment of receipt (seconds since 1970 UTC) of each message that was committed
+        and answered; `behaviour` tells another analyzer's messages.
+        """
         self._line = line
         self._driver = driver
         self._driver_id = driver.profile.driver.id
         self._services = services
+        self._behaviour = behaviour
         self._accepted = accepted
+        self.on_query: Callable[[Shim, Asked], None] | None = None  # after its acknowledgement
         self._running: set[Deferred[None]] = set()
         self._unconfirmed: dict[Shim, dict[int, int]] = {}
         self._drained: list[Deferred[None]] = []
@@ -150,8 +164,12 @@ class Intake:
     async def _take_in(self, shim: Shim, message: MessageReceived) -> None:
         failpoints.hit(Step.FRAME_READ)
         read_at = shim.read_at
-        kind = self._driver.kind(message.text)
-        journal_id = await self._store(shim, self._entry(message, kind), read_at + RETRY_FOR_S)
+        entry = self._entry(message, self._driver.kind(message.text))
+        complaint = self._behaviour.examine(entry.text, entry.received_at)
+        if complaint:
+            await self._refuse(shim, message.token, replace(entry, **_evidence(complaint)))
+            return
+        journal_id = await self._store(shim, entry, read_at + RETRY_FOR_S)
         if journal_id is None:
             shim.refuse(message.token)
             MessageRejected(self._line, "not_stored").emit()
@@ -166,8 +184,18 @@ class Intake:
         is_sent = shim.commit(message.token)
         failpoints.hit(Step.AFTER_ACK)
         ack_seconds = shim.answered_at - read_at if is_sent else None
-        MessageAccepted(self._line, kind.value, ack_seconds).emit()
-        self._accepted()
+        MessageAccepted(self._line, entry.kind.value, ack_seconds).emit()
+        self._behaviour.accepted(entry.received_at)
+        self._accepted(entry.received_at)
+        if entry.kind is MessageKind.QUERY and self.on_query is not None:
+            self.on_query(shim, Asked(message.text, journal_id, read_at))
+
+    async def _refuse(self, shim: Shim, token: int, entry: JournalEntry) -> None:
+        """Another analyzer's message: kept for evidence (bounded), and never acknowledged."""
+        if self._behaviour.should_keep(entry.text, entry.received_at):
+            await self._store(shim, entry, shim.read_at + RETRY_FOR_S)
+        shim.refuse(token, WRONG_ANALYZER)
+        MessageRejected(self._line, WRONG_ANALYZER, is_logged=False).emit()
 
     async def _store(self, shim: Shim, entry: JournalEntry, until: float) -> int | None:
         """The committed entry's id, negative for the earlier one of the same file; None: not stored in time."""
@@ -186,8 +214,13 @@ class Intake:
             await deferLater(services.reactor, RETRY_EVERY_S)
 
     async def _keep_incomplete(self, message: MessageAbandoned) -> None:
-        kind = self._driver.kind(message.text)
-        job = partial(_append, entry=self._incomplete(message, kind), confirmed=())
+        entry = self._incomplete(message, self._driver.kind(message.text))
+        complaint = self._behaviour.examine(entry.text, entry.received_at)
+        if complaint:
+            if not self._behaviour.should_keep(entry.text, entry.received_at):
+                return  # the analyzer gave up a message of which a refused entry has all
+            entry = replace(entry, **_evidence(f"{complaint}; it ended early"))
+        job = partial(_append, entry=entry, confirmed=())
         services = self._services
         while True:
             try:
@@ -203,7 +236,7 @@ class Intake:
             await deferLater(services.reactor, KEEP_EVERY_S)
 
     def _entry(self, message: MessageReceived, kind: MessageKind) -> JournalEntry:
-        # Orders come with a later version: until then a host query is kept and shown, not answered.
+        # Not answered until somebody says that it was: a crash in between leaves the truth.
         is_query = kind is MessageKind.QUERY
         return JournalEntry(
             line=self._line,
@@ -251,6 +284,10 @@ class Intake:
             drained, self._drained = self._drained, []
             for waiter in drained:
                 waiter.callback(None)
+
+
+def _evidence(complaint: str) -> dict[str, Any]:
+    return {"state": JournalState.REFUSED, "reason": complaint}
 
 
 def _append(connection: Any, entry: JournalEntry, confirmed: tuple[int, ...]) -> int:

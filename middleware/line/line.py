@@ -11,9 +11,12 @@ from twisted.internet.interfaces import IDelayedCall
 
 from middleware.clock import Clock
 from middleware.driver.api import NO_CONTEXT, Driver, LinkContext
+from middleware.line.behaviour import Behaviour
 from middleware.line.files import make_line_link, tell_file_trouble
 from middleware.line.intake import Confirmations, Intake, IntakeServices
+from middleware.line.query import QueryAnswers, QueryServices
 from middleware.line.refusals import tell_refusal
+from middleware.line.relay import make_relay
 from middleware.line.settings import LineSettings
 from middleware.line.status import UP, LineState, LineStatus
 from middleware.line.tally import Tally
@@ -44,6 +47,8 @@ from middleware.wire.events import (
     Event,
     FrameRefused,
     MessageAbandoned,
+    MessageDelivered,
+    MessageNotDelivered,
     MessageReceived,
     SessionOpened,
     SessionRefused,
@@ -83,18 +88,25 @@ class Line:
         self.on_fault: Callable[[Line], None] | None = None
         self._services = services
         self._driver_id = driver.profile.driver.id
+        self.behaviour = Behaviour(settings, driver, services.health, services.clock)
         self._intake = Intake(
             settings.id,
             driver,
             IntakeServices(
                 services.writer, services.reactor, services.clock, services.confirmations
             ),
+            self.behaviour,
             self._message_accepted,
         )
+        answering = QueryServices(services.writer, services.clock, services.reactor.seconds)
+        self._queries = QueryAnswers(settings, driver, answering)
+        if settings.relay is None:  # else the present host answers
+            self._intake.on_query = self._queries.answer
         self._transport = services.make_transport(
             settings.transport, services.reactor, self, services.random
         )
         self._shim: Shim | None = None
+        self._relay = make_relay(settings, services, self._set_detail)
         self._tap: Capture | None = None
         self._is_accepting = True
         self._since = services.clock.utc_now().timestamp()
@@ -125,6 +137,7 @@ class Line:
             self._services.writer.on_writable_changed(self._writable_changed)
         try:
             make_line_link(self.settings, self.driver, NO_CONTEXT)  # a fault shows now, not later
+            self._relay.start()
             self._transport.start()
         except Exception as error:
             self._change(LineState.FAULT, str(error))
@@ -139,6 +152,7 @@ class Line:
                 await self._settle(shim)
         await self._intake.drain()  # what is being committed can still be acknowledged
         await self._transport.stop()
+        await self._relay.stop()
         await self._intake.drain()  # a session that was cut off left an incomplete message
         self.flush_counts()
         self._change(LineState.STOPPED, "stopped")
@@ -193,7 +207,7 @@ class Line:
     def make_shim(self, peer: str) -> Shim:
         """A new connection: a fresh link of the driver's."""
         link = make_line_link(self.settings, self.driver, self._link_context())
-        return Shim(link, self._services.reactor, self, peer)
+        return Shim(self._relay.link_for(link), self._services.reactor, self, peer)
 
     def transport_changed(self, state: TransportState, detail: str) -> None:
         """The transport's states are the line's, up to OPEN; CONNECTED must be proved."""
@@ -220,10 +234,13 @@ class Line:
             self._tap.connection(f"opened {shim.peer}")
         self._tally.begin()
         self._apply_accepting()
+        self._relay.analyzer_opened(shim)
 
     def connection_closed(self, shim: Shim, reason: str) -> None:
         """Gone: count the rest."""
         self._intake.forget(shim)
+        self._queries.forget(shim)
+        self._relay.analyzer_closed(shim)
         if shim is self._shim:
             self.flush_counts()
             self._shim = None
@@ -252,6 +269,8 @@ class Line:
                 self._intake.keep_incomplete(event)
             elif isinstance(event, SessionOpened):
                 self._prove()
+            elif isinstance(event, MessageDelivered | MessageNotDelivered):
+                self._queries.heard(shim, event)
             else:
                 self._note(event)
         if self._settled and shim.link.is_neutral:
@@ -261,6 +280,9 @@ class Line:
 
     def _link_context(self) -> LinkContext:
         return LinkContext(self._services.clock.utc_now, self.settings.time_zone or "UTC")
+
+    def _set_detail(self, detail: str) -> None:
+        self._detail = detail
 
     def _note(self, event: Event) -> None:
         """Troubles: counted, and the last one is shown."""
@@ -278,9 +300,9 @@ class Line:
         elif isinstance(event, ContentionSeen):
             ContentionCounted(self.id).emit()
 
-    def _message_accepted(self) -> None:
+    def _message_accepted(self, received_at: float) -> None:
         self.messages += 1
-        self._last_message_at = self._services.clock.utc_now().timestamp()
+        self._last_message_at = received_at
 
     def _prove(self) -> None:
         if self.state is LineState.OPEN:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from middleware.model import ReleaseMode
-from middleware.transport.settings import TransportSettings
+from middleware.transport.settings import RelaySettings, TransportSettings
 
 # Lines are metric labels, lease names and file names: keep them short and plain.
 LINE_ID = r"^[a-z0-9][a-z0-9_-]{0,39}$"
@@ -45,6 +45,13 @@ class LineSettings(BaseModel):
     )
     transport: TransportSettings = Field(
         description="How the bytes travel; see the transport types."
+    )
+    relay: RelaySettings | None = Field(
+        default=None,
+        description=(
+            "The analyzer's present host, as a transport: bytes pass between them unchanged, results are decoded and "
+            "reviewed in shadow and never sent. To watch before a change."
+        ),
     )
     link: dict[str, Any] = Field(
         default_factory=dict,

@@ -102,6 +102,7 @@ class ReleaseState(StrEnum):
     REJECTED = "rejected"  # a person decided: never sent
     DUPLICATE = "duplicate"  # repeats another result (DESIGN 8.6); shown, not sent
     NOT_FOR_LIS = "not_for_lis"  # QC, calibration, blank: kept here
+    SHADOW = "shadow"  # of a line that relays: the present host has it; kept to compare, never sent
     WITHDRAWN = "withdrawn"  # sent earlier, withdrawn since (OBX-11 W)
 
 

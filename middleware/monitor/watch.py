@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from middleware.clock import Clock
 from middleware.delivery.gauge import BacklogRow, read_backlog, tell_backlog
+from middleware.monitor.certificates import CertificateWatch
 from middleware.observe.events import DiskGauged, LoopLagged, StoreFailed
 from middleware.observe.health import Health, WarnableCode
 from middleware.store import journal, outbox
@@ -45,6 +46,7 @@ class WatchParts:
     store_file: Path | None
     alert_after_s: Mapping[str, float]
     set_accepting: Callable[[bool], None]
+    certificates: CertificateWatch | None = None
 
 
 class Watch:
@@ -86,6 +88,8 @@ class Watch:
         LoopLagged(self.loop_lag_s).emit()
         self._look_at_clock(now)
         self._look_at_disk()
+        if parts.certificates is not None:
+            parts.certificates.look()
         parts.health.current()  # a warning is logged when it is first seen
         if self._reading.called:
             self._reading = Deferred.fromCoroutine(self._look_at_store())

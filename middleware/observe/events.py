@@ -13,7 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from middleware.observe import log
+from middleware.observe.line_events import ClockMeasured as ClockMeasured
+from middleware.observe.line_events import LastMessageKnown as LastMessageKnown
+from middleware.observe.line_events import SilenceJudged as SilenceJudged
 from middleware.observe.metrics import counter, gauge, histogram
+from middleware.observe.node_events import CertificateGauged as CertificateGauged
 from middleware.observe.node_events import ClockStepped as ClockStepped
 from middleware.observe.node_events import DiskGauged as DiskGauged
 from middleware.observe.node_events import LoopLagged as LoopLagged
@@ -179,14 +183,16 @@ class MessageAccepted:
 
 @dataclass(frozen=True, slots=True)
 class MessageRejected:
-    """A message or a session was refused; the analyzer keeps it."""
+    """A message or a session was refused; the analyzer keeps it. What a warning tells is not logged each time."""
 
     line: str
     reason: str
+    is_logged: bool = True
 
     def emit(self) -> None:
         counter("labwire_messages_rejected_total").labels(self.line, self.reason).inc()
-        log.write(logging.WARNING, "message refused", line=self.line, reason=self.reason)
+        if self.is_logged:
+            log.write(logging.WARNING, "message refused", line=self.line, reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)

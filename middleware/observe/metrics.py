@@ -73,6 +73,24 @@ TABLE: tuple[Metric, ...] = (
         ("line",),
     ),
     Metric(
+        "labwire_line_silence_limit_seconds",
+        _G,
+        "Silence that is unusual for the line at this hour, by its habit or its settings; NaN: not known.",
+        ("line",),
+    ),
+    Metric(
+        "labwire_line_silent_since_timestamp_seconds",
+        _G,
+        "Since when the line is silent for longer than usual; NaN: it is not.",
+        ("line",),
+    ),
+    Metric(
+        "labwire_analyzer_clock_skew_seconds",
+        _G,
+        "By how much the analyzer's clock is ahead, as its messages tell; NaN: not known.",
+        ("line",),
+    ),
+    Metric(
         "labwire_line_connections_total",
         _C,
         "Connections by what became: accepted, refused_peer, refused_tls, refused_busy, replaced, "
@@ -224,6 +242,11 @@ FRAME_OUTCOMES = {
     ),
     "sent": ("ok", "nak", "timeout", "repeated"),
 }
+_NOT_KNOWN_YET = (
+    "labwire_line_silence_limit_seconds",
+    "labwire_line_silent_since_timestamp_seconds",
+    "labwire_analyzer_clock_skew_seconds",
+)
 _KINDS = ("result", "query", "order", "qc", "other", "unreadable")
 _VERDICTS = ("released", "held", "rejected", "duplicate", "not_for_lis")
 _OUTBOX_STATES = ("waiting", "held", "refused")
@@ -243,11 +266,13 @@ def initialise(lines: Iterable[tuple[str, str]], connectors: Iterable[tuple[str,
 def _initialise_line(line: str, driver: str) -> None:
     gauge("labwire_line_up").labels(line, driver).set(0)
     gauge("labwire_line_last_activity_timestamp_seconds").labels(line).set(0)
+    for name in _NOT_KNOWN_YET:
+        gauge(name).labels(line).set(float("nan"))
     for direction, outcomes in FRAME_OUTCOMES.items():
         counter("labwire_line_bytes_total").labels(line, direction)
         for outcome in outcomes:
             counter("labwire_frames_total").labels(line, direction, outcome)
-    for outcome in ("accepted", "refused_peer", "replaced", "lost"):
+    for outcome in ("accepted", "refused_peer", "replaced", "damped", "lost"):
         counter("labwire_line_connections_total").labels(line, outcome)
     for kind in _KINDS:
         counter("labwire_messages_received_total").labels(line, kind)

@@ -129,3 +129,17 @@ class NodeStopped:
 
     def emit(self) -> None:
         log.write(logging.INFO, "node stopped", node=self.name, reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateGauged:
+    """When the certificates of a TLS file end (seconds since 1970 UTC); `line` or `connector` is empty."""
+
+    line: str
+    connector: str
+    role: str
+    not_after: float
+
+    def emit(self) -> None:
+        ends = gauge("labwire_certificate_expiry_timestamp_seconds")
+        ends.labels(self.line, self.connector, self.role).set(self.not_after)

@@ -229,7 +229,12 @@ _ROWS = (
         "No message has come for much longer than is usual at this hour.",
         "Look at the analyzer: is it measuring, and does its screen say that results wait? "
         "If it is meant to be silent, nothing; `silent_after_s` of the line sets a fixed time.",
-        depends_on=(WarnableCode.LINE_DOWN, WarnableCode.STORE_NOT_WRITABLE),
+        depends_on=(
+            WarnableCode.LINE_DOWN,
+            WarnableCode.STORE_NOT_WRITABLE,
+            WarnableCode.DISK_LOW,
+            WarnableCode.WRONG_ANALYZER,
+        ),
     ),
     Warnable(
         WarnableCode.ANALYZER_CLOCK,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from middleware.model import Finding, ReleaseMode, ReleaseState, SampleRole, VerdictKind
-from middleware.review.release import Decision, decide
+from middleware.review.release import Decision, decide, in_shadow
 from middleware.routing.route import RouteTable
 from middleware.setup import Setup
 
@@ -25,6 +25,7 @@ class Judge:
     def __init__(self, setup: Setup) -> None:
         self._generation = setup.generation
         self._routes = RouteTable(setup.routes, setup.connectors)
+        self._relaying = {line.id for line in setup.lines.values() if line.relay is not None}
         self._last: tuple[Decision, dict[str, Any]] | None = None
 
     def decide(
@@ -39,6 +40,8 @@ class Judge:
         if not destinations:
             findings = (*findings, _NO_ROUTE)
         decision = decide(findings, role, mode, self._generation)
+        if row["line"] in self._relaying:
+            decision = in_shadow(decision)
         if decision.state is not ReleaseState.RELEASED:
             destinations = ()
         return destinations, self._columns(decision)

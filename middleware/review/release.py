@@ -58,6 +58,13 @@ def decide(
     return replace(clean, findings=(*findings, *clean.findings))
 
 
+def in_shadow(decision: Decision) -> Decision:
+    """The same verdict of a result which the present host has: it is kept to compare, and never sent."""
+    if decision.state in (ReleaseState.RELEASED, ReleaseState.HELD):
+        return replace(decision, state=ReleaseState.SHADOW)
+    return decision
+
+
 @lru_cache(maxsize=32)
 def _without_findings(mode: ReleaseMode, generation: int) -> Decision:
     """What the mode alone decides."""

@@ -16,9 +16,15 @@ from middleware.errors import MiddlewareError
 from middleware.line.files import make_line_link
 from middleware.line.settings import LineSettings
 from middleware.model import ReleaseMode
+from middleware.settings.check_serial import (
+    ports_have_one_line,
+    ports_have_stable_names,
+    serial_settings_fit,
+)
 from middleware.settings.load import Loaded
 from middleware.settings.parts import Parts, read_parts
 from middleware.settings.problems import Location, Problem, Weight, did_you_mean
+from middleware.settings.tls_check import tls_can_work
 from middleware.transport.settings import TRANSPORT_TYPES, TcpConnectSettings, TcpListenSettings
 
 
@@ -148,7 +154,9 @@ def _open_listeners_are_told(parts: Parts) -> Iterator[Problem]:
         transport = line.transport
         if not isinstance(transport, TcpListenSettings) or _is_loopback(transport.host):
             continue
-        if not transport.peers:
+        tls = transport.tls
+        is_proved = tls is not None and tls.client_certificate == "required"
+        if not transport.peers and not is_proved:
             message = f"anybody who reaches {transport.host}:{transport.port} can send results"
             cure = 'add peers = ["the analyzer\'s address"]'
             place = (*location, "transport")
@@ -224,11 +232,14 @@ _RULES = (
     _ids_are_unique,
     _ports_are_unique,
     _one_line_dials_an_analyzer,
+    ports_have_one_line,
+    ports_have_stable_names,
     _open_listeners_are_told,
     _database_has_no_password,
     _routes_lead_somewhere,
     _everything_is_routed,
     _holding_lines_are_told,
+    tls_can_work,
 )
 
 
@@ -260,6 +271,7 @@ def _fits(
         cure = f"the analyzer takes: {', '.join(fitting)}" if fitting else "choose another driver"
         message = f'"{kind}" does not fit the driver {line.driver}'
         yield parts.loaded.problem(place, message, cure)
+    yield from serial_settings_fit(parts, location, line, driver.profile)
     try:
         make_line_link(line, driver, NO_CONTEXT)
     except (MiddlewareError, ValueError, TypeError) as error:

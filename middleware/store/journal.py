@@ -18,6 +18,8 @@ from middleware.store.schema import JOURNAL, JournalState
 # Written literally, so that both engines can use the partial index (DESIGN 6.5).
 _RECEIVED = text("state = 'received'")
 _FOR_PEOPLE = text("state IN ('unreadable', 'incomplete', 'not_answered')")
+# What another analyzer sent is evidence, and no part of what the line's own analyzer sent.
+_TAKEN = text("state <> 'refused'")
 
 _INDEXED = {
     JournalState.RECEIVED: _RECEIVED,
@@ -70,13 +72,14 @@ _SAME_FILE = (
         text("file_name IS NOT NULL"),
         JOURNAL.c.line == bindparam("of_line"),
         JOURNAL.c.text_sha256 == bindparam("digest"),
+        _TAKEN,
     )
     .order_by(JOURNAL.c.id)
     .limit(1)
 )
 _PREVIOUS = (
     select(JOURNAL.c.id, JOURNAL.c.ack_confirmed)
-    .where(JOURNAL.c.line == bindparam("of_line"), JOURNAL.c.id < bindparam("before"))
+    .where(JOURNAL.c.line == bindparam("of_line"), JOURNAL.c.id < bindparam("before"), _TAKEN)
     .order_by(JOURNAL.c.id.desc())
     .limit(1)
 )
@@ -146,6 +149,16 @@ class Unreadable:
     at: float
     record: int | None = None
     field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOutcome:
+    """What became of a host query: ANSWERED or NOT_ANSWERED, in words, and when."""
+
+    id: int
+    state: JournalState
+    reason: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +269,15 @@ def mark_unreadable(conn: Connection, entry: Unreadable) -> None:
     )
 
 
+def note_query(conn: Connection, outcome: QueryOutcome) -> None:
+    """Say what became of a host query. One that was sent through processing meanwhile is left as it is."""
+    conn.execute(
+        update(JOURNAL)
+        .where(JOURNAL.c.id == outcome.id, JOURNAL.c.state == JournalState.NOT_ANSWERED.value)
+        .values(state=outcome.state.value, reason=outcome.reason, processed_at=outcome.at)
+    )
+
+
 def requeue(conn: Connection, entry_id: int) -> bool:
     """Send an entry through processing again (its id stays, below those that came later); False
     when there is none.
@@ -294,7 +316,7 @@ def listing(conn: Connection, wanted: JournalFilter) -> list[dict[str, Any]]:
 
 
 def previous_of_line(conn: Connection, line: str, before_id: int) -> tuple[int, bool] | None:
-    """The entry before `before_id` on the same line, and whether its acknowledgement is known to
+    """The entry before `before_id` of the line's analyzer, and whether its acknowledgement is known to
     have arrived.
     """
     found = fetch(conn, _PREVIOUS, {"of_line": line, "before": before_id})

@@ -81,6 +81,7 @@ _MAY_BECOME: Mapping[ReleaseState, frozenset[ReleaseState]] = {
     ReleaseState.WITHDRAWN: frozenset({ReleaseState.RELEASED}),
     ReleaseState.DUPLICATE: frozenset(),
     ReleaseState.NOT_FOR_LIS: frozenset(),
+    ReleaseState.SHADOW: frozenset(),
 }
 
 

@@ -40,6 +40,8 @@ class JournalState(StrEnum):
     UNREADABLE = "unreadable"  # the driver could not decode it: mend the mapping and replay
     INCOMPLETE = "incomplete"  # ended before its terminator: never processed by itself
     NOT_ANSWERED = "not_answered"  # a host query that was not answered
+    REFUSED = "refused"  # another analyzer's: refused, and kept for evidence only
+    ANSWERED = "answered"  # a host query whose answer the analyzer took
 
 
 class OutboxState(StrEnum):

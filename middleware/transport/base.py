@@ -32,6 +32,7 @@ class ConnectionOutcome(StrEnum):
     REFUSED_PEER = "refused_peer"  # not among the addresses allowed to connect
     REFUSED_TLS = "refused_tls"  # it did not prove itself, or did not speak TLS; `detail` says which
     REFUSED_BUSY = "refused_busy"  # a second connection where the setting says `refuse`
+    DAMPED = "damped"  # one of a storm of connections without a message: it waits for its turn
     REPLACED = "replaced"  # closed because the peer connected once more
     LOST = "lost"
     DIAL_FAILED = "dial_failed"

@@ -144,10 +144,9 @@ class DropFolder:
                     continue
                 if semaphores and entry.name.endswith(self._settings.semaphore):
                     continue
-                with contextlib.suppress(FileNotFoundError):  # gone since it was listed
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode):
-                        yield entry.name, _mark(status)
+                mark = _mark_of(entry)
+                if mark is not None:
+                    yield entry.name, mark
 
     def _complete(self, name: str, now: float) -> Found | None:
         mark, since = self._seen[name]
@@ -210,6 +209,15 @@ def is_taken(name: str, pattern: str) -> bool:
     if lower.startswith(_NEVER_BEFORE) or lower.endswith(_NEVER_AFTER):
         return False
     return fnmatchcase(lower, pattern)
+
+
+def _mark_of(entry: os.DirEntry[str]) -> Mark | None:
+    """None for what is no file of its own (a folder, a link), and for one that is gone since it was listed."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return _mark(status) if stat.S_ISREG(status.st_mode) else None
 
 
 def _mark(status: os.stat_result) -> Mark:

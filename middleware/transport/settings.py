@@ -128,4 +128,10 @@ TransportSettings = Annotated[
 ]
 """Any transport's settings, told apart by `type`."""
 
+RelaySettings = Annotated[
+    TcpListenSettings | TcpConnectSettings | SerialSettings | Rfc2217Settings,
+    Field(discriminator="type"),
+]
+"""The host's side of a relay."""
+
 TRANSPORT_TYPES = ("tcp_listen", "tcp_connect", "serial", "rfc2217", "file_drop")

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from middleware.wire.events import Event
-from middleware.wire.link import Link
+from middleware.wire.link import EndingLink, Link
 
 
 class ShimOwner(Protocol):
@@ -73,6 +73,8 @@ class Shim(protocol.Protocol):
         self.on_opened: Callable[[Any], None] | None = None  # the transport's: set socket options
         self.on_closed: Callable[[Shim, str], None] | None = None
         self.tap: Tap | None = None
+        self.on_drained: Callable[[], None] | None = None  # a relay's: the peer takes bytes again
+        self._ending = link if isinstance(link, EndingLink) else None
         self._owner = owner
         self._clock = clock
         self._now = clock.seconds
@@ -149,6 +151,15 @@ class Shim(protocol.Protocol):
         """Whether new sessions are granted."""
         self.link.set_accepting(is_accepting)
 
+    @property
+    def is_blocked(self) -> bool:
+        """Bytes wait which the peer has not taken."""
+        return self._is_blocked
+
+    def settle(self) -> None:
+        """Look again at what the link wants: bytes to write, whether to read, its deadline."""
+        self._settle()
+
     def close(self, reason: str = "closed by us") -> None:
         """Close in good order: what was written is sent first."""
         if self.is_open:
@@ -202,6 +213,8 @@ class Shim(protocol.Protocol):
         deadline = self.link.next_deadline()
         if deadline is not None and (self._timer is None or deadline < self._timer_at):
             self._arm(deadline)
+        if self._ending is not None and self._ending.is_finished:
+            self.close("the conversation has ended")
 
     def _read_or_rest(self) -> None:
         should_read = not (self._is_blocked or self.link.is_awaiting_commit)
@@ -238,6 +251,8 @@ class Shim(protocol.Protocol):
     def _drained(self) -> None:
         self._is_blocked = False
         self._settle()
+        if self.on_drained is not None:
+            self.on_drained()
 
     def _arm(self, deadline: float) -> None:
         delay = max(0.0, deadline - self._now())

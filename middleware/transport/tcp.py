@@ -21,6 +21,7 @@ from middleware.transport.base import (
     TransportOwner,
     TransportState,
 )
+from middleware.transport.damping import Damping
 from middleware.transport.settings import (
     SecondConnection,
     TcpConnectSettings,
@@ -115,6 +116,7 @@ class TcpListener(protocol.ServerFactory):
         self._networks = [ipaddress.ip_network(peer, strict=False) for peer in settings.peers]
         self._connection = _Connection(reactor, settings)
         self._tls = TlsEnd(settings.tls, reactor) if settings.tls is not None else None
+        self._damping = Damping(reactor)
         self._port: Any = None
 
     @property
@@ -148,19 +150,28 @@ class TcpListener(protocol.ServerFactory):
 
     async def _stop(self, port: Any) -> None:
         await port.stopListening()
+        self._damping.close()
         if self._tls is not None:
             self._tls.cut_off()
         await self._connection.close()
         self._change(TransportState.STOPPED, "stopped")
 
-    def buildProtocol(self, addr: IAddress | None) -> Shim | TlsLayer | None:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Twisted: somebody connected. None closes it again."""
         peer = getattr(addr, "host", "")
         if not self._is_allowed(peer):
             self._owner.connection_seen(ConnectionOutcome.REFUSED_PEER, peer)
             return None
+        return self._damping.admit(
+            lambda: self._begin(peer),
+            lambda: self._owner.connection_seen(ConnectionOutcome.DAMPED, peer),
+        )
+
+    def _begin(self, peer: str) -> Shim | TlsLayer | None:
+        """The peer's turn: what speaks with it from now on."""
 
         def refused(refusal: TlsRefusal) -> None:
+            self._damping.ended(is_barren=True)
             self._owner.connection_seen(ConnectionOutcome.REFUSED_TLS, peer, str(refusal))
 
         if self._tls is not None:
@@ -179,6 +190,7 @@ class TcpListener(protocol.ServerFactory):
                 return None
             # Usually the old one is half open: its peer lost power. RST tells a live one at once.
             old.on_closed = None
+            self._damping.ended(is_barren=not old.answered_at)
             old.abort("replaced by a new connection")
             self._owner.connection_seen(ConnectionOutcome.REPLACED, old.peer)
         shim = self._owner.make_shim(peer)
@@ -197,6 +209,7 @@ class TcpListener(protocol.ServerFactory):
 
     def _closed(self, shim: Shim, reason: str) -> None:
         if self._connection.forget(shim):
+            self._damping.ended(is_barren=not shim.answered_at)
             self._owner.connection_seen(ConnectionOutcome.LOST, shim.peer)
             if self._port is not None:
                 self._change(TransportState.LISTENING, f"{shim.peer} is gone: {reason}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,11 +40,6 @@ def read_certificates(path: Path) -> list[Certificate]:
 def certificate_of(der: bytes) -> Certificate:
     """A certificate as a peer showed it. Raises ValueError."""
     return _described(x509.load_der_x509_certificate(der))
-
-
-def earliest_end(certificates: Sequence[Certificate]) -> datetime:
-    """When the first of a chain ends; with it the whole chain."""
-    return min(one.not_after for one in certificates)
 
 
 def _described(one: x509.Certificate) -> Certificate:

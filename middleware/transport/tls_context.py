@@ -12,7 +12,7 @@ from middleware.transport.tls_settings import TlsSettings
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 # What changes when a file is written anew or replaced: time, size, and which file it is.
-_Seen = tuple[tuple[int, int, int] | None, ...]
+FilesSeen = tuple[tuple[int, int, int] | None, ...]
 
 
 class TlsFilesBad(MiddlewareError):
@@ -31,11 +31,11 @@ class TlsContexts:
         self._settings = settings
         self._is_listening = is_listening
         self._context: ssl.SSLContext | None = None
-        self._seen: _Seen = ()
+        self._seen: FilesSeen = ()
 
     def current(self) -> ssl.SSLContext:
         """The context for a new connection. Raises TlsFilesBad while there never was a good one."""
-        seen = _look(self._settings)
+        seen = look(self._settings)
         if self._context is not None and seen == self._seen:
             return self._context
         try:
@@ -76,7 +76,12 @@ def _load_own(context: ssl.SSLContext, settings: TlsSettings, *, is_listening: b
             raise TlsFilesBad("tls.certificate is missing", what_to_do=cure)
         return
     _refuse_missing(key)
-    _load(certificate, lambda path: context.load_cert_chain(path, key, password=_no_password))
+
+    def no_password() -> str:
+        """Without this OpenSSL would ask the terminal, and the node would stand still."""
+        raise TlsFilesBad(f"{key}: the key has a password", what_to_do="Store it without one.")
+
+    _load(certificate, lambda path: context.load_cert_chain(path, key, password=no_password))
 
 
 def _load(path: Path, load: Callable[[Path], None]) -> None:
@@ -96,8 +101,6 @@ def _words(error: ssl.SSLError) -> str:
     reason = error.reason or ""
     if reason == "KEY_VALUES_MISMATCH":
         return "the key does not belong to the certificate"
-    if "PASSWORD" in reason or "DECRYPT" in reason:
-        return "the key has a password; Labwire needs one without"
     return f"not the PEM text that is needed ({reason.lower().replace('_', ' ') or 'unreadable'})"
 
 
@@ -110,12 +113,8 @@ def _refuse_missing(path: Path) -> None:
         raise TlsFilesBad(f"{path}: {error.strerror}", what_to_do=_CURE) from error
 
 
-def _no_password() -> str:
-    """Without this OpenSSL would ask the terminal, and the node would stand still."""
-    return ""
-
-
-def _look(settings: TlsSettings) -> _Seen:
+def look(settings: TlsSettings) -> FilesSeen:
+    """How the files are now; equal while nothing was written."""
     return tuple(_mark(path) for path in (settings.certificate, settings.key, settings.peers))
 
 

@@ -9,7 +9,7 @@ buffered (bounded) and looked at only after `commit` or `refuse`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from middleware.wire.events import Event
 
@@ -74,4 +74,14 @@ class Link(Protocol):
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """Running totals, never reset: (direction, outcome) of frames, and ("quirk", name) of tolerances used."""
+        ...
+
+
+@runtime_checkable
+class EndingLink(Protocol):
+    """A link whose protocol has an end of its own: then the owner closes the connection."""
+
+    @property
+    def is_finished(self) -> bool:
+        """The conversation is over and everything is answered."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from middleware.driver.api import DecodeContext, Driver
 from middleware.errors import DriverError
@@ -17,6 +17,7 @@ _NAMES = {
     "ETX": 3,
     "EOT": 4,
     "ENQ": 5,
+    "TAB": 9,
     "LF": 10,
     "CR": 13,
     "ETB": 23,
@@ -54,6 +55,17 @@ def play(
             player.send(EOT)
             break
     return player.played
+
+
+def play_file(driver: Driver, data: bytes, context: DecodeContext) -> Played:
+    """Read a whole file, which comes without any link."""
+    played = Played(texts=[data])
+    try:
+        played.envelopes.append(driver.decode(data, replace(context, is_file=True)))
+        played.quirks.update(played.envelopes[0].quirks)
+    except DriverError as error:
+        played.errors.append(error)
+    return played
 
 
 class _Player:

@@ -17,6 +17,19 @@ IAC, DONT, DO, WONT, WILL = 0xFF, 0xFE, 0xFD, 0xFC, 0xFB
 COM_PORT_OPTION = 44
 
 
+class _Port(serial.Serial):
+    """A pseudo-terminal has no modem lines: they are remembered, and always up."""
+
+    cts = dsr = cd = True
+    ri = False
+
+    def _update_rts_state(self) -> None:
+        """pyserial would ask the system."""
+
+    def _update_dtr_state(self) -> None:
+        """pyserial would ask the system."""
+
+
 class _Sender:
     """What pyserial's port manager writes its answers to."""
 
@@ -33,7 +46,7 @@ class Rfc2217Box:
     def __init__(self) -> None:
         self.analyzer, slave = os.openpty()
         tty.setraw(slave)
-        self.serial: Any = serial.Serial(os.ttyname(slave), timeout=0)
+        self.serial: Any = _Port(os.ttyname(slave), timeout=0)
         os.close(slave)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority of the moment, with keys that nobody keeps. EC keys, so it takes milliseconds."""
+"""Certificates for tests: an authority of the moment, with keys that nobody keeps (elliptic, so they are quick)."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import warnings
 from typing import Any
 
 from tests.kit.throwaway_ca import Identity, ThrowawayCa
@@ -38,15 +39,16 @@ def _finished(context: ssl.SSLContext, identity: Identity | None, newest: str) -
         context.load_cert_chain(identity.certificate, identity.key)
     if newest == "1.1":  # so old that OpenSSL wants to be asked twice
         context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
     elif newest == "1.2":
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 class MemoryPeer:
-    """TLS without a socket: what it says goes into a protocol of Twisted's, which answers through a string transport."""
+    """TLS without a socket: what it says goes into a protocol, which answers through a string transport."""
 
     def __init__(self, context: ssl.SSLContext, *, is_server: bool = False) -> None:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -111,7 +111,7 @@ def test_known_lines_and_connectors_are_there_from_the_first_scrape() -> None:
 
 ALLOWED_LABELS = {
     "line", "driver", "state", "outcome", "direction", "quirk", "timer", "kind", "reason",
-    "verdict", "connector", "operation", "code", "invariant", "version", "python", "store", "hash",
+    "verdict", "connector", "role", "operation", "code", "invariant", "version", "python", "store", "hash",
 }  # fmt: skip
 
 

@@ -16,7 +16,10 @@ from tests.kit.rfc2217_box import PlainTelnetBox, Rfc2217Box
 from tests.kit.small_reactor import SmallReactor
 from tests.kit.transport_owner import SilentOwner
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(r"ignore:set(Daemon|Name)\(\):DeprecationWarning"),  # pyserial's
+]
 
 
 class WordsOwner(SilentOwner):
@@ -45,9 +48,7 @@ def box() -> Iterator[Rfc2217Box]:
     made.close()
 
 
-def start(
-    small: SmallReactor, port: int, **chosen: object
-) -> tuple[Rfc2217Transport, WordsOwner]:
+def start(small: SmallReactor, port: int, **chosen: object) -> tuple[Rfc2217Transport, WordsOwner]:
     owner = WordsOwner(small.reactor)
     settings = Rfc2217Settings.model_validate(
         {"type": "rfc2217", "host": "127.0.0.1", "port": port, "connect_timeout_s": 0.5}
@@ -147,9 +148,7 @@ def test_a_stop_while_it_is_dialled_leaves_nothing_open(
     assert transport.state is TransportState.STOPPED
 
 
-def test_a_link_that_rests_bounds_what_is_read_ahead(
-    small: SmallReactor, box: Rfc2217Box
-) -> None:
+def test_a_link_that_rests_bounds_what_is_read_ahead(small: SmallReactor, box: Rfc2217Box) -> None:
     """A terminal server that sends for ever while a commit is awaited is held by TCP."""
     transport, owner = start(small, box.port)
     small.until(lambda: transport.state is TransportState.OPEN)

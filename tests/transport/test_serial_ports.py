@@ -349,10 +349,10 @@ def test_a_file_that_is_no_port_is_told_in_words(
     assert "is no serial port" in bench.details[-1]
 
 
-def test_a_hundred_flaps_leave_no_descriptor_behind(
+def test_a_loose_plug_leaves_no_descriptor_behind(
     bench: Bench, small: SmallReactor, cable: SerialCable
 ) -> None:
-    """A loose plug does not use the node up."""
+    """Twenty times out and in: the node has as many descriptors as before."""
     cable.plug()
     transport = bench.open()
     cable.unplug()

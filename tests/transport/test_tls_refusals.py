@@ -9,8 +9,8 @@ import pytest
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.tls import MOST_HANDSHAKES
 from tests.kit.throwaway_ca import TlsWorld
-from tests.kit.tls_bench import DialBench, ListenBench
-from tests.kit.tls_peer import client_context, server_context
+from tests.kit.tls_bench import Connection, DialBench, ListenBench
+from tests.kit.tls_peer import MemoryPeer, client_context, server_context
 
 pytestmark = pytest.mark.slow  # elliptic curves: some milliseconds each
 
@@ -241,9 +241,6 @@ def test_a_dialled_peer_that_speaks_in_the_clear_is_told(tls_world: TlsWorld) ->
     """The LIS's port is not the one with TLS."""
     bench = DialBench(tls_world.settings(tls_world.node))
     ours = bench.reactor.tcpClients[-1][2].buildProtocol(None)
-    from tests.kit.tls_bench import Connection
-    from tests.kit.tls_peer import MemoryPeer
-
     Connection(ours, MemoryPeer(server_context(tls_world.lis), is_server=True)).give(b"\x15")
     assert bench.owner.outcomes == []  # 15 hex may begin an alert; the next byte decides
     ours.dataReceived(b"MSH|^~\\&|")

@@ -23,7 +23,7 @@ QUERY = "QBP"
 CANCEL_QUERY = "QCN"
 QUERY_EVENT = "Q11"
 _CONTAINER, _CARRIER, _POSITION = 3, 4, 5
-MOST_CONTAINERS = 100
+MOST_CONTAINERS = 99
 """Of one query: racks hold five or ten tubes, a large tray ninety-six."""
 
 

@@ -15,10 +15,18 @@ from middleware.wire.mllp.framing import (
     encode_block,
 )
 from middleware.wire.mllp.link import MllpLink
-from middleware.wire.mllp.options import Acknowledge, MllpLinkOptions, acknowledge_plainly
+from middleware.wire.mllp.options import (
+    Acknowledge,
+    MllpLinkOptions,
+    Replies,
+    acknowledge_plainly,
+)
+from middleware.wire.mllp.quirks import QUIRKS
+from middleware.wire.mllp.tolerant import TolerantBlockReader
 
 __all__ = [
     "DEFAULT_LIMIT_BYTES",
+    "QUIRKS",
     "Acknowledge",
     "Block",
     "BlockEvent",
@@ -29,7 +37,9 @@ __all__ = [
     "MllpLinkOptions",
     "Oversize",
     "PartialDropped",
+    "Replies",
     "Skipped",
+    "TolerantBlockReader",
     "acknowledge_plainly",
     "encode_block",
 ]

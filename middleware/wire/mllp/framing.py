@@ -31,9 +31,10 @@ SKIPPED_KEPT_BYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A complete block: what stood between start and end byte."""
+    """A complete block: what stood between start and end byte. `quirks` names the tolerances that it took."""
 
     data: bytes
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,15 @@ class BlockReader:
     def is_inside(self) -> bool:
         """A block has begun and not ended."""
         return self._is_inside
+
+    @property
+    def ends_by_silence(self) -> bool:
+        """Whether what is collected may be a whole message: only for a reader that tolerates it."""
+        return False
+
+    def end_by_silence(self) -> list[BlockEvent]:
+        """The message that silence ended (`ends_by_silence`)."""
+        return []
 
     def feed(self, data: bytes) -> list[BlockEvent]:
         """What the bytes that arrived complete, in order."""
@@ -157,7 +167,7 @@ class BlockReader:
         else:
             self._is_inside = False
             self._may_swallow = True
-            events.append(_completed(body))
+            events.append(completed(body))
         return stop + 1
 
     def _find_end(self, data: bytes, at: int) -> int:
@@ -170,7 +180,8 @@ class BlockReader:
         return self._next_end
 
 
-def _completed(body: bytes) -> BlockEvent:
+def completed(body: bytes) -> BlockEvent:
+    """What a block is by its content."""
     if not body:
         return EmptyBlock()
     if body in (COMMIT_ACK, COMMIT_NAK):

@@ -7,7 +7,7 @@ Theory of operation.
 - Every other block is a message. One at a time waits for `commit` or `refuse`; the blocks after it
   wait in order, and further bytes are held. Only `commit` writes an accepting acknowledgement:
   none exists before the message is on stable storage.
-- Whether and how a message is answered follows MSH-15 and MSH-16 (`replies_for`).
+- Whether and how a message is answered follows MSH-15 and MSH-16 (`replies_for`), unless the options say otherwise.
 - What the peer never finished (lost end byte, silence, lost connection) is reported as abandoned:
   the peer still has it, for it was never acknowledged.
 """
@@ -29,14 +29,13 @@ from middleware.wire.events import (
     SessionRefused,
     TimerExpired,
 )
-from middleware.wire.hl7 import AckCode, Glance, glance, replies_for
+from middleware.wire.hl7 import AckCode, Glance, glance
 from middleware.wire.mllp.framing import (
     CLAUSE,
     END,
     START,
     Block,
     BlockEvent,
-    BlockReader,
     CommitBlock,
     Oversize,
     PartialDropped,
@@ -45,6 +44,7 @@ from middleware.wire.mllp.framing import (
 )
 from middleware.wire.mllp.options import MllpLinkOptions
 from middleware.wire.mllp.outgoing import CONNECTION_LOST, Outgoing
+from middleware.wire.mllp.quirks import END_SILENCE_S
 
 NOT_ACCEPTING = "not_accepting"
 _CODES = frozenset(AckCode)
@@ -68,7 +68,7 @@ class MllpLink:
 
     def __init__(self, options: MllpLinkOptions | None = None) -> None:
         self._options = options or MllpLinkOptions()
-        self._reader = BlockReader(self._options.max_block_bytes)
+        self._reader = self._options.make_reader()
         self._outgoing = Outgoing(self._options.in_flight, self._options.ack_timeout_s)
         self._counts: Counter[tuple[str, str]] = Counter()
         self._blocks: deque[BlockEvent] = deque()
@@ -150,15 +150,20 @@ class MllpLink:
             events += self._take(self._blocks.popleft(), now)
         self._pump(now)
         inside = self._reader.is_inside and self._awaiting is None
-        self._silence_deadline = now + self._options.partial_timeout_s if inside else None
+        self._silence_deadline = now + self._longest_silence() if inside else None
         return events
+
+    def _longest_silence(self) -> float:
+        if self._reader.ends_by_silence:
+            return min(END_SILENCE_S, self._options.partial_timeout_s)
+        return self._options.partial_timeout_s
 
     def _take(self, block: BlockEvent, now: float) -> list[Event]:
         if isinstance(block, Block):
             seen = glance(block.data)
             if seen is not None and seen.is_acknowledgement:
                 return self._match(seen, block.data, now)
-            return self._take_message(block.data, seen or _NOT_HL7, now)
+            return self._take_message(block, seen or _NOT_HL7, now)
         if isinstance(block, Skipped):
             self._counts["received", "skipped_bytes"] += block.count
             self._noise = block.head
@@ -175,18 +180,20 @@ class MllpLink:
         self._counts["received", name] += 1
         return []
 
-    def _take_message(self, text: bytes, seen: Glance, now: float) -> list[Event]:
-        events = self._confirmed_by(seen)
+    def _take_message(self, block: Block, seen: Glance, now: float) -> list[Event]:
+        events, text = self._confirmed_by(seen), block.data
+        for quirk in block.quirks:
+            self._counts["quirk", quirk] += 1
         wire = self._noise + START + text + END
         self._noise = b""
         if not self._is_accepting:
-            self._answer(text, replies_for(seen, accepted=False))
+            self._answer(text, self._options.replies(seen, accepted=False))
             self._counts["received", "refused"] += 1
             events.append(SessionRefused("received", NOT_ACCEPTING))
             return events
         self._last_token += 1
         self._awaiting = _Awaiting(self._last_token, text, seen, now)
-        events.append(MessageReceived(self._last_token, text, wire))
+        events.append(MessageReceived(self._last_token, text, wire, block.quirks))
         return events
 
     def _confirmed_by(self, seen: Glance) -> list[Event]:
@@ -212,7 +219,7 @@ class MllpLink:
         awaiting = self._awaiting
         if awaiting is None or awaiting.token != token:
             return []
-        self._answer(awaiting.text, replies_for(awaiting.seen, accepted=True))
+        self._answer(awaiting.text, self._options.replies(awaiting.seen, accepted=True))
         self._unconfirmed = (token, awaiting.seen.control_id)
         self._counts["received", "accepted"] += 1
         return self._resume(awaiting, now)
@@ -226,7 +233,7 @@ class MllpLink:
         awaiting = self._awaiting
         if awaiting is None or awaiting.token != token:
             return []
-        replies = replies_for(awaiting.seen, accepted=False)
+        replies = self._options.replies(awaiting.seen, accepted=False)
         self._answer(awaiting.text, (AckCode(reason),) if reason in _CODES else replies)
         self._counts["received", "refused"] += 1
         refused: list[Event] = [FrameRefused("received", reason, CLAUSE)]
@@ -297,14 +304,21 @@ class MllpLink:
         events: list[Event] = []
         if self._silence_deadline is not None and self._silence_deadline <= now:
             self._silence_deadline = None
-            self._counts["received", "partial"] += 1
-            partial = self._reader.drop_partial()
-            events.append(TimerExpired("receive", CLAUSE))
-            if partial:
-                events.append(self._abandoned(partial, "receive_timeout"))
+            events += self._end_by_silence(now)
         events += self._outgoing.expire(now)
         self._pump(now)
         return events
+
+    def _end_by_silence(self, now: float) -> list[Event]:
+        if self._reader.ends_by_silence:
+            self._blocks += self._reader.end_by_silence()
+            return self._advance(now)
+        self._counts["received", "partial"] += 1
+        partial = self._reader.drop_partial()
+        expired: list[Event] = [TimerExpired("receive", CLAUSE)]
+        if partial:
+            expired.append(self._abandoned(partial, "receive_timeout"))
+        return expired
 
     # -- what it looks like from outside ---------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import (
@@ -12,16 +13,27 @@ from middleware.wire.hl7 import (
     AckError,
     AckNote,
     ErrorCode,
+    Glance,
     build_ack,
     compose,
     parse,
+    replies_for,
     segment,
 )
-from middleware.wire.mllp.framing import DEFAULT_LIMIT_BYTES
+from middleware.wire.mllp.framing import DEFAULT_LIMIT_BYTES, BlockReader
+from middleware.wire.mllp.tolerant import TolerantBlockReader
 
 # (the message as it came, the code to answer) -> the acknowledgement, without framing. Pure:
 # whoever wants a time or a control id of his own in it supplies his own.
 Acknowledge = Callable[[bytes, AckCode], bytes]
+
+class Replies(Protocol):
+    """Which acknowledgements a received message gets, in order; `replies_for` does as the message asks."""
+
+    def __call__(self, message: Glance, *, accepted: bool) -> tuple[AckCode, ...]:
+        """The codes; () for silence."""
+        ...
+
 
 _ACCEPTING = frozenset((AckCode.APPLICATION_ACCEPT, AckCode.COMMIT_ACCEPT))
 _NOT_STORED = AckNote(
@@ -54,7 +66,7 @@ class MllpLinkOptions:
     may wait at once (1: stop and wait). `partial_timeout_s`: silence inside a block after which it
     is given up. `reply_deadline_s`: how long a received message may wait for `commit` before the
     link itself refuses it; known analyzers wait 10 s and then go on to their next result.
-    `max_block_bytes`: a longer block is given up.
+    `max_block_bytes`: a longer block is given up. `tolerances`: names of `middleware.wire.mllp.quirks`.
     """
 
     ack_timeout_s: float = 30.0
@@ -63,3 +75,11 @@ class MllpLinkOptions:
     reply_deadline_s: float = 9.0
     max_block_bytes: int = DEFAULT_LIMIT_BYTES
     acknowledge: Acknowledge = acknowledge_plainly
+    replies: Replies = replies_for
+    tolerances: frozenset[str] = frozenset()
+
+    def make_reader(self) -> BlockReader:
+        """The reader of one connection's bytes."""
+        if self.tolerances:
+            return TolerantBlockReader(self.max_block_bytes, self.tolerances)
+        return BlockReader(self.max_block_bytes)

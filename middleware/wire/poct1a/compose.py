@@ -62,4 +62,6 @@ def keep_alive(control_id: str, moment: str) -> bytes:
 
 def end(control_id: str, moment: str) -> bytes:
     """END.R01: the conversation is over."""
-    return message("END.R01", control_id, moment, f"<END>{field('END.reason_cd', c.NORMAL_END)}</END>")
+    return message(
+        "END.R01", control_id, moment, f"<END>{field('END.reason_cd', c.NORMAL_END)}</END>"
+    )

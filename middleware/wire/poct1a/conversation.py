@@ -11,11 +11,9 @@ from middleware.wire.poct1a import compose
 from middleware.wire.poct1a import constants as c
 from middleware.wire.poct1a.document import Document
 from middleware.wire.poct1a.options import Poct1aOptions
+from middleware.wire.poct1a.outgoing import Compose
 from middleware.wire.poct1a.quirks import HELLO_MISSING
 from middleware.wire.poct1a.tables import TRANSITIONS, Action, Input, State
-
-# (control id, moment) -> a message of ours.
-Compose = Callable[[str, str], bytes]
 
 
 class Reply(Enum):
@@ -46,7 +44,6 @@ class _Agenda:
     observations: bool | None = None
     events: bool | None = None
     is_continuous: bool = False  # continuous mode was agreed
-    status_seen: bool = False
 
 
 class Conversation:
@@ -200,7 +197,7 @@ def _start_continuous(control_id: str, moment: str) -> bytes:
 
 def _is_new(quantity: str) -> bool | None:
     """Whether a count announces anything; None when it is missing or no number."""
-    return int(quantity) > 0 if quantity.isascii() and quantity.isdigit() else None
+    return quantity.strip("0") != "" if quantity.isascii() and quantity.isdigit() else None
 
 
 def _timeout(text: str, otherwise: float) -> float:

@@ -77,7 +77,7 @@ class Element:
             pending.extend(reversed(element.children))
 
     def get(self, name: str, attribute: str = VALUE) -> str:
-        """An attribute of the field `name` ("control_id") of this object, without blanks around it; '' if there is none."""
+        """An attribute of the field `name` ("control_id") of this object, blanks around it dropped; or ''."""
         qualified = f"{self.name}.{name}"
         for child in self.children:
             if child.name == qualified:

@@ -139,7 +139,7 @@ class DocumentReader:
     def _begin_markup(self, events: list[Cut]) -> bool:
         """At `<`: a declaration, the root, or something that is not ours."""
         buffer, at = self._buffer, self._at
-        second = buffer[at + 1 : at + 2]
+        second = bytes(buffer[at + 1 : at + 2])
         if not second:
             return False
         if second in b"?!":
@@ -240,7 +240,10 @@ class DocumentReader:
             return
         if not self._is_dropping:
             events.append(Oversize(self._limit))
-        if self._looking in (_Looking.MARKUP, _Looking.PROLOG_END):  # no root yet: nothing to wait for
+        if self._looking in (
+            _Looking.MARKUP,
+            _Looking.PROLOG_END,
+        ):  # no root yet: nothing to wait for
             self._buffer.clear()
             self._begin_anew()
             return

@@ -29,8 +29,8 @@ class Poct1aOptions:
     `moment` gives the present as ISO 8601 with offset, or ''. `acknowledgement_s`: how long our message waits for its
     ACK. `reply_deadline_s`: how long a received message may wait for `commit` before it is refused; below the
     analyzer's own waiting time (typically 10 s). `receive_s`: silence inside a message after which it is given up.
-    `application_timeout_s`: used where the analyzer's hello names none. `is_continuous`: stay in conversation instead of
-    ending it. `asks_events`, `sets_time`: ask for events too; set the analyzer's clock once a conversation.
+    `application_timeout_s`: used where the analyzer's hello names none. `is_continuous`: stay in conversation instead
+    of ending it. `asks_events`, `sets_time`: ask for events too; set the analyzer's clock once a conversation.
     """
 
     role: Role = Role.COMPUTER

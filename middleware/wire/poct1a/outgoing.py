@@ -1,19 +1,26 @@
 """The sending half: one message at a time waits for its acknowledgement; an ACK counts only by its own identifier.
 
-An acknowledgement of ours is no message and waits for nothing. A message has a `send_id` when the owner gave it
+An acknowledgement of ours waits for nothing and is written at once. A message has a `send_id` when the owner gave it
 (`Link.send_message`), and none when the conversation itself sent it.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from middleware.wire.errors import LocalProtocolError, RemoteProtocolError
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered
+from middleware.wire.poct1a import compose
 from middleware.wire.poct1a.constants import CLAUSE_ACKNOWLEDGEMENT
+from middleware.wire.poct1a.document import parse_document
 
 CONNECTION_LOST = "connection_lost"
 NO_REPLY = "no_reply"
+
+# (control id, moment) -> a message of ours.
+Compose = Callable[[str, str], bytes]
 REFUSED = "refused"
 
 
@@ -46,10 +53,14 @@ class Sending:
 
 
 class Outgoing:
-    """Messages to the peer, one under way."""
+    """Messages to the peer, one under way. `moment` gives the present for their headers."""
 
-    def __init__(self, acknowledgement_s: float) -> None:
+    def __init__(self, acknowledgement_s: float, moment: Callable[[], str]) -> None:
         self._acknowledgement_s = acknowledgement_s
+        self._moment = moment
+        self._written: list[bytes] = []
+        self._last_control_id = 0
+        self._last_send_id = 0
         self._waiting: deque[Sending] = deque()
         self._under_way: Sending | None = None
         self._deadline = 0.0
@@ -64,17 +75,46 @@ class Outgoing:
         """When the wait for the acknowledgement ends."""
         return None if self._under_way is None else self._deadline
 
-    def add(self, sending: Sending) -> None:
-        """Queue a message."""
-        self._waiting.append(sending)
+    def acknowledge(self, control_id: str, note: str = "") -> None:
+        """Write an ACK: AA, or AE with a note."""
+        number = self._number()
+        self._written.append(compose.acknowledgement(number, self._moment(), control_id, note))
 
-    def take_ready(self, now: float) -> bytes:
-        """What may be written now; its wait begins."""
-        if self._under_way is not None or not self._waiting:
+    def send_own(self, make: Compose) -> None:
+        """Queue a message of the conversation."""
+        control_id = self._number()
+        self._waiting.append(Sending(control_id, make(control_id, self._moment())))
+
+    def send(self, text: bytes) -> int:
+        """Queue the owner's document; its send id. LocalProtocolError when it is none or has no control id."""
+        try:
+            control_id = parse_document(text).control_id
+        except RemoteProtocolError as error:
+            raise LocalProtocolError(str(error)) from error
+        if not control_id:
+            raise LocalProtocolError("a message needs HDR.control_id to be sent")
+        self._last_send_id += 1
+        self._waiting.append(Sending(control_id, text, self._last_send_id))
+        return self._last_send_id
+
+    def write_next(self, now: float) -> None:
+        """Write the next message unless one is under way; its wait begins."""
+        if self._under_way is None and self._waiting:
+            self._under_way = self._waiting.popleft()
+            self._deadline = now + self._acknowledgement_s
+            self._written.append(self._under_way.data)
+
+    def take_written(self) -> bytes:
+        """Everything that was written since the last time."""
+        if not self._written:
             return b""
-        self._under_way = self._waiting.popleft()
-        self._deadline = now + self._acknowledgement_s
-        return self._under_way.data
+        data = b"".join(self._written)
+        self._written.clear()
+        return data
+
+    def _number(self) -> str:
+        self._last_control_id += 1
+        return str(self._last_control_id)
 
     def settle(self, acknowledged: str) -> Sending | None:
         """The message that an ACK belongs to; None when it belongs to none under way."""
@@ -107,6 +147,7 @@ class Outgoing:
         late = [*([self._under_way] if self._under_way else []), *self._waiting]
         self._under_way = None
         self._waiting.clear()
+        self._written.clear()
         return [event for sending in late for event in sending.failed(CONNECTION_LOST)]
 
     def withdraw_own(self) -> None:

@@ -1,9 +1,9 @@
 """The conversation of the computer's end as data: states, inputs, actions, and one row for every (state, input).
 
-Theory. The analyzer says hello and how much it has; then our end asks for one topic after the other, and at last ends the
-conversation or lets the analyzer go on by itself (continuous). What comes next depends on what was announced and on the
-line's options: rows with `AGENDA` as next state leave it to the agenda (`conversation`). Observations and events are
-taken in every state in which the analyzer is known, asked for or not: what it has measured must never wait for a state.
+Theory. The analyzer says hello and how much it has; then our end asks for one topic after the other, and at last ends
+the conversation or lets the analyzer go on by itself (continuous). What comes next depends on what was announced and on
+the line's options: rows with `AGENDA` as next state leave it to the agenda (`conversation`). Observations and events
+are taken in every state in which the analyzer is known, asked for or not: a result must never wait for a state.
 Cells that cannot happen say so by their action; reaching one is our own fault.
 """
 
@@ -152,7 +152,7 @@ _OWN: dict[State, dict[Input, tuple[Action, State | None]]] = {
 
 
 def _rows() -> dict[tuple[State, Input], Row]:
-    rows = {}
+    rows: dict[tuple[State, Input], Row] = {}
     for state in State:
         if state is _S.AGENDA:
             continue

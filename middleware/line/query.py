@@ -1,0 +1,212 @@
+"""A host query is answered: after its commit and acknowledgement, by messages that the analyzer must take.
+
+Flow (DESIGN 5.2). Intake hands over a query that is committed and acknowledged. The driver writes what is to be said;
+each message goes out on the connection that asked, and the analyzer's reply is matched by the link. Silence is answered
+by the same message under the same number again, a bounded number of times. What became of it is written to the query's
+journal entry in words. Nothing is kept over a lost connection or a restart: the analyzer asks again.
+
+There is no order store yet, so every answer is that there is no work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from middleware.clock import Clock
+from middleware.driver.api import AnswerContext, AnsweringDriver, Driver, ReplyReadingDriver
+from middleware.errors import MiddlewareError
+from middleware.line.settings import LineSettings
+from middleware.observe.events import HostQueryAnswered, InvariantViolated
+from middleware.store import journal, meta
+from middleware.store.schema import JournalState
+from middleware.store.writer import WriteQueue, Writer
+from middleware.transport.shim import Shim
+from middleware.wire.events import MessageDelivered, MessageNotDelivered
+
+# The same message so often, under the same number, before it is given up; the link waits for each reply.
+MOST_TRIES = 3
+# An analyzer that asks and never takes an answer must not fill the memory.
+MOST_OPEN = 64
+# MSH-10 holds 20 characters: 6 of the store, Q, the journal's number, and room for -1, -2 …
+_QUERY_MARK = "Q"
+
+REASON_SILENCE = "the analyzer expects no answer when there is no work"
+REASON_GONE = "the connection ended before the answer was taken"
+REASON_TOO_MANY = f"{MOST_OPEN} answers wait for the analyzer already"
+REASON_NO_REPLY = f"the analyzer did not reply to the answer, sent {MOST_TRIES} times"
+ANSWERED_NEGATIVE = "answered that there is no work"
+_NO_REPLY = "no_reply"
+_EARLIER = "earlier_not_delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query on the journal. `read_at`: monotonic, when its last byte came."""
+
+    text: bytes
+    journal_id: int
+    read_at: float
+
+
+@dataclass(slots=True)
+class _Query:
+    """One query and how many of its answers are still under way."""
+
+    journal_id: int
+    under_way: int = 0
+    complaints: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One message to the analyzer."""
+
+    query: _Query
+    text: bytes
+    control_id: str
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueryServices:
+    """What answering needs of the node. `now` is monotonic."""
+
+    writer: Writer
+    clock: Clock
+    now: Callable[[], float]
+
+
+class QueryAnswers:
+    """I am responsible that a query of one line is answered, or that its journal entry says why not."""
+
+    def __init__(self, settings: LineSettings, driver: Driver, services: QueryServices) -> None:
+        self._settings = settings
+        self._driver = driver
+        self._services = services
+        self._store_id = ""
+        self._open: dict[tuple[Shim, int], _Answer] = {}
+
+    def answer(self, shim: Shim, asked: Asked) -> None:
+        """Answer a query that was committed and acknowledged, where the driver can. Returns at once."""
+        if isinstance(self._driver, AnsweringDriver):
+            Deferred.fromCoroutine(self._answer(shim, asked, self._driver)).addErrback(_broke)
+
+    def heard(self, shim: Shim, event: MessageDelivered | MessageNotDelivered) -> None:
+        """The link knows what became of a message of ours."""
+        answer = self._open.pop((shim, event.send_id), None)
+        if answer is None:
+            return
+        if isinstance(event, MessageDelivered):
+            self._settle(answer, self._complaint(answer, event.reply))
+        elif event.reason in (_NO_REPLY, _EARLIER):
+            self._again(shim, answer, event.reason)
+        else:
+            self._settle(answer, REASON_GONE)
+
+    def forget(self, shim: Shim) -> None:
+        """The connection is gone, and with it whoever waited."""
+        for key in [key for key in self._open if key[0] is shim]:
+            self._settle(self._open.pop(key), REASON_GONE)
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    async def _answer(self, shim: Shim, asked: Asked, driver: AnsweringDriver) -> None:
+        query = _Query(asked.journal_id)
+        try:
+            texts, context = await self._texts(asked, driver)
+        except MiddlewareError as error:
+            self._note(query, JournalState.NOT_ANSWERED, str(error))
+            return
+        except Exception as error:
+            reason = f"the driver failed: {type(error).__name__}"
+            self._note(query, JournalState.NOT_ANSWERED, reason)
+            raise
+        if not texts:
+            self._note(query, JournalState.NOT_ANSWERED, REASON_SILENCE)
+            return
+        query.under_way = len(texts)
+        for number, text in enumerate(texts, start=1):
+            tail = f"-{number}" if len(texts) > 1 else ""
+            self._send(shim, _Answer(query, text, context.control_id + tail))
+        if shim.is_open:
+            seconds = self._services.now() - asked.read_at
+            HostQueryAnswered(self._settings.id, seconds).emit()
+
+    async def _texts(
+        self, asked: Asked, driver: AnsweringDriver
+    ) -> tuple[tuple[bytes, ...], AnswerContext]:
+        if not self._store_id:
+            self._store_id = await self._services.writer.submit(_store_id, WriteQueue.INTAKE)
+        context = AnswerContext(
+            self._services.clock.utc_now(),
+            f"{self._store_id}{_QUERY_MARK}{asked.journal_id}",
+            self._settings.time_zone or "UTC",
+            self._settings.encoding,
+        )
+        return driver.negative_answers(asked.text, context), context
+
+    def _send(self, shim: Shim, answer: _Answer) -> None:
+        if not shim.is_open:
+            self._settle(answer, REASON_GONE)
+        elif len(self._open) >= MOST_OPEN:
+            self._settle(answer, REASON_TOO_MANY)
+        else:
+            try:
+                self._open[shim, shim.send_message(answer.text)] = answer
+            except MiddlewareError as error:
+                self._settle(answer, str(error))
+
+    def _again(self, shim: Shim, answer: _Answer, reason: str) -> None:
+        """The same bytes once more: the analyzer knows the number, should the first have arrived."""
+        if reason == _NO_REPLY:
+            answer.tries += 1
+        if answer.tries > MOST_TRIES:
+            self._settle(answer, REASON_NO_REPLY)
+        else:
+            self._send(shim, answer)
+
+    def _complaint(self, answer: _Answer, reply: bytes) -> str:
+        if isinstance(self._driver, ReplyReadingDriver):
+            return self._driver.complaint_about(reply, answer.control_id)
+        return ""
+
+    def _settle(self, answer: _Answer, complaint: str) -> None:
+        query = answer.query
+        query.under_way -= 1
+        if complaint and complaint not in query.complaints:
+            query.complaints.append(complaint)
+        if query.under_way:
+            return
+        if query.complaints:
+            self._note(query, JournalState.NOT_ANSWERED, "; ".join(query.complaints))
+        else:
+            self._note(query, JournalState.ANSWERED, ANSWERED_NEGATIVE)
+
+    def _note(self, query: _Query, state: JournalState, reason: str) -> None:
+        outcome = journal.QueryOutcome(
+            query.journal_id, state, reason, self._services.clock.utc_now().timestamp()
+        )
+        job = partial(_note_outcome, outcome=outcome)
+        # What cannot be written stays `not_answered`, which is the safe thing to believe.
+        self._services.writer.submit(job, WriteQueue.CARRIED).addErrback(_not_written)
+
+
+def _store_id(conn: Any) -> str:
+    return meta.get(conn, meta.STORE_ID) or ""
+
+
+def _note_outcome(conn: Any, outcome: journal.QueryOutcome) -> None:
+    journal.note_query(conn, outcome)
+
+
+def _not_written(_failure: Any) -> None:
+    """The writer has reported it."""
+
+
+def _broke(_failure: Any) -> None:
+    InvariantViolated("query_answer_never_fails", "the answer to a host query failed").emit()

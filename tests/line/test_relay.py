@@ -1,0 +1,213 @@
+"""A relay changes nothing for either side: bytes pass at once and unchanged, and a shadow keeps what it heard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from middleware.transport.base import ConnectionOutcome, TransportState
+from middleware.transport.pair import PairListener
+from middleware.wire.passage import MOST_HELD_BYTES, OVERRUN, PassageLink
+from tests.kit.line_bench import ACK, ENQ, EOT, FRAMES, NAK, TEXT, Analyzer, LineBench
+from tests.kit.scripted_link import ScriptedLink
+
+DIALLED = {"type": "tcp_connect", "host": "127.0.0.1", "port": 9}
+LISTENING = {"type": "tcp_listen", "port": 0}
+
+
+class RelayBench(LineBench):
+    """A line between an analyzer and a host, both in the test's hands."""
+
+    def __init__(self, relay: dict[str, Any] = DIALLED) -> None:
+        self.hosts: list[PairListener] = []
+        self.host = Analyzer()  # it keeps what arrives; nothing of an analyzer in it
+        super().__init__(relay=relay)
+        self.line.start()
+
+    def _make_transport(self, settings: Any, reactor: Any, owner: Any, random: Any) -> PairListener:
+        made = PairListener(self.clock, owner)
+        if owner is getattr(self, "line", None) or not hasattr(self, "listener"):
+            self.listener = made
+        else:
+            self.hosts.append(made)
+        return made
+
+    def host_answers(self) -> None:
+        """The dialled host is there (or: it connects)."""
+        self.host = Analyzer()
+        self.host_end = self.hosts[-1].connect(self.host, "the host")
+        self.turn()
+
+    def host_says(self, data: bytes) -> bytes:
+        self.host_end.write(data)
+        self.turn()
+        return self.hear()
+
+
+@pytest.fixture
+def bench() -> RelayBench:
+    bench = RelayBench()
+    bench.connect()
+    bench.host_answers()
+    return bench
+
+
+def test_bytes_pass_both_ways_unchanged_whatever_they_are(bench: RelayBench) -> None:
+    """Also what no protocol allows: it is not ours to judge."""
+    odd = bytes(range(256))
+    assert bench.send(odd) == b""
+    assert bench.host.heard == odd
+    assert bench.host_says(odd[::-1]) == odd[::-1]
+    assert bench.line.status().detail == "relaying between pair and the host"
+
+
+def test_a_session_is_answered_by_the_host_and_kept_by_the_shadow(bench: RelayBench) -> None:
+    """The analyzer hears only its host; the message is in the journal all the same."""
+    for one in (ENQ, *FRAMES):
+        assert bench.send(one) == b""  # nothing of ours is ever heard
+        assert bench.host_says(ACK) == ACK
+    bench.send(EOT)
+    assert bench.host.heard == ENQ + b"".join(FRAMES) + EOT
+    bench.writer.commit()
+    bench.turn()
+    (entry,) = bench.writer.journal()
+    assert entry["text"] == TEXT
+    assert bench.hear() == b""
+
+
+def test_a_store_that_cannot_be_written_stops_no_byte(bench: RelayBench) -> None:
+    """The analyzer and its host must not suffer for our disk."""
+    bench.writer.fail_commit()
+    for one in (ENQ, *FRAMES, EOT, ENQ, *FRAMES, EOT):
+        bench.send(one)
+        bench.pass_time(5.0, 0.5)
+        bench.host_says(ACK)
+    assert bench.host.heard == (ENQ + b"".join(FRAMES) + EOT) * 2
+
+
+def test_a_frame_that_the_host_refuses_is_heard_once(bench: RelayBench) -> None:
+    """The host answers NAK for reasons of its own: the repetition is no second result."""
+    bench.send(ENQ, FRAMES[0])
+    bench.host_says(NAK)
+    bench.send(FRAMES[0], *FRAMES[1:], EOT)
+    bench.writer.commit()
+    bench.turn()
+    (entry,) = bench.writer.journal()
+    assert entry["text"] == TEXT
+
+
+def test_what_the_host_sends_is_no_message_of_the_analyzer(bench: RelayBench) -> None:
+    """Orders of the present host pass; the analyzer's ACKs to them disturb no shadow."""
+    bench.host_says(ENQ)
+    bench.send(ACK)
+    for one in FRAMES:
+        bench.host_says(one)
+        bench.send(ACK)
+    bench.host_says(EOT)
+    bench.send(ENQ, *FRAMES, EOT)
+    bench.writer.commit()
+    bench.turn()
+    assert len(bench.writer.journal()) == 1
+
+
+def test_what_comes_before_the_host_is_there_waits_for_it() -> None:
+    """An analyzer that speaks at once loses nothing."""
+    bench = RelayBench()
+    bench.connect()
+    bench.send(ENQ)
+    bench.host_answers()
+    assert bench.host.heard == ENQ
+
+
+def test_an_analyzer_without_a_host_is_let_go() -> None:
+    """It sees what it would see without us, before its own patience is over."""
+    bench = RelayBench()
+    bench.connect()
+    bench.pass_time(5.5)
+    assert bench.analyzer.is_lost
+    assert "the host was not there within 5 s" in bench.line.status().last_error
+
+
+def test_a_host_that_does_not_answer_the_dial_is_told() -> None:
+    """The words say which side is missing."""
+    bench = RelayBench()
+    bench.connect()
+    relay = bench.hosts[-1]._owner  # what the dialler of a real relay tells
+    relay.connection_seen(ConnectionOutcome.DIAL_FAILED, "the host")
+    relay.transport_changed(TransportState.WAITING, "127.0.0.1:9 does not answer")
+    bench.turn()
+    assert bench.analyzer.is_lost
+    assert "the host is not there: 127.0.0.1:9 does not answer" in bench.line.status().last_error
+
+
+@pytest.mark.parametrize("side", ["analyzer", "host"])
+def test_when_one_side_ends_the_other_is_ended(bench: RelayBench, side: str) -> None:
+    """Neither talks to nobody."""
+    (bench.end if side == "analyzer" else bench.host_end).loseConnection()
+    bench.turn()
+    assert (bench.host if side == "analyzer" else bench.analyzer).is_lost
+
+
+def test_the_analyzer_comes_back_and_is_joined_anew(bench: RelayBench) -> None:
+    """A late end of the old host's connection does not touch the new one."""
+    bench.end.loseConnection()
+    bench.turn()
+    bench.connect()
+    bench.host_answers()
+    assert bench.send(b"again") == b""
+    assert bench.host.heard == b"again"
+    assert not bench.analyzer.is_lost
+
+
+def test_a_host_that_connects_to_us_is_joined_too() -> None:
+    """Where the analyzer is the one who listens, its host dials."""
+    bench = RelayBench(LISTENING)
+    bench.host_answers()
+    bench.connect()
+    bench.send(ENQ)
+    assert bench.host.heard == ENQ
+    bench.end.loseConnection()
+    bench.turn()
+    assert bench.host.is_lost
+
+
+def test_a_side_that_takes_no_bytes_makes_the_other_wait(bench: RelayBench) -> None:
+    """Memory stays bounded: the bytes stay with whoever sends them."""
+    host_shim = bench.line._relay._host  # type: ignore[union-attr]
+    assert host_shim is not None
+    host_shim._is_blocked = True
+    bench.send(b"one")
+    assert bench.listener.end is not None
+    assert bench.listener.end.is_paused
+    host_shim._drained()
+    bench.turn()
+    assert not bench.listener.end.is_paused
+
+
+def test_a_shadow_that_fails_is_left_behind(bench: RelayBench) -> None:
+    """A driver's fault is no reason to stop an analyzer."""
+
+    class Broken(ScriptedLink):
+        def receive_bytes(self, data: bytes, now: float) -> list[Any]:
+            raise ZeroDivisionError
+
+    passed: list[bytes] = []
+    link = PassageLink(passed.append, Broken())
+    link.connection_made(0.0)
+    assert link.receive_bytes(b"a", 0.0) == []
+    assert link.receive_bytes(b"b", 0.0) == []
+    assert passed == [b"a", b"b"]
+    assert link.counts()["received", "shadow_failed"] == 1
+
+
+def test_a_shadow_that_cannot_keep_up_begins_anew() -> None:
+    """What it may lag behind is bounded."""
+
+    busy = ScriptedLink()
+    busy.is_awaiting_commit = True
+    link = PassageLink(lambda _: None, busy)
+    piece = bytes(1024 * 1024)
+    for _ in range(MOST_HELD_BYTES // len(piece) + 2):
+        link.receive_bytes(piece, 0.0)
+    assert link.counts()[OVERRUN] == 1
