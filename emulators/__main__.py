@@ -19,7 +19,9 @@ from emulators.place import (
     Place,
     SerialOption,
     TcpOption,
+    TlsOption,
     parse_address,
+    parse_tls,
     transport_of,
 )
 from emulators.running import Run, new_prefix, sentence, speaker
@@ -43,6 +45,7 @@ def analyzer(
     listen: ListenOption = "",
     serial: SerialOption = "",
     baud: BaudOption = 9600,
+    tls: TlsOption = "",
     scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
     seed: Annotated[int, typer.Option(help="The same seed gives the same values and faults.")] = 7,
     prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
@@ -56,7 +59,7 @@ def analyzer(
     """Play a scenario as an analyzer that speaks LIS01-A2 and LIS02-A2, over TCP or a serial port."""
     reactor = _reactor()
     try:
-        transport = transport_of(Place(tcp, listen, serial, baud))
+        transport = transport_of(Place(tcp, listen, serial, baud, tls))
         plan = AnalyzerPlan(
             name=name,
             scenario=load_scenario(scenario),
@@ -83,6 +86,7 @@ def analyzer(
 @app.command()
 def lis(
     listen: Annotated[str, typer.Option(help="HOST:PORT to listen on.")] = "127.0.0.1:2576",
+    tls: TlsOption = "",
     conduct: Annotated[
         str, typer.Option(help="accept, refuse /10, reject, busy, late 2, mute or away.")
     ] = "accept",
@@ -94,13 +98,13 @@ def lis(
     """Take HL7 v2 over MLLP as a LIS, and answer as told."""
     reactor = _reactor()
     try:
-        address = parse_address(listen)
+        address, secured = parse_address(listen), parse_tls(tls)
         changes: list[Change] = parse_plan(plan) if plan else []
         first = parse_conduct(conduct)
     except ValueError as error:
         raise typer.BadParameter(sentence(error)) from error
     with Book(arrivals) as book:
-        emulated = EmulatedLis(address, reactor, SystemClock(), book)
+        emulated = EmulatedLis(address, reactor, SystemClock(), book, secured)
         emulated.say = speaker("LIS", quiet)
         run = Run(reactor, emulated.stop, seconds)
         run.until_ended(lambda: emulated.start([first, *changes]))

@@ -18,6 +18,9 @@ from middleware.clock import Clock
 from middleware.transport.base import Address
 from middleware.transport.shim import Shim
 from middleware.transport.tcp import PortTaken
+from middleware.transport.tls import TlsEnd
+from middleware.transport.tls_layer import TlsLayer
+from middleware.transport.tls_settings import TlsSettings
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.events import Event, MessageReceived
 from middleware.wire.hl7 import AckCode, AckError, AckNote, ErrorCode, build_ack, parse
@@ -87,7 +90,14 @@ class EmulatedLis(ServerFactory):
 
     noisy = False
 
-    def __init__(self, address: Address, reactor: Any, clock: Clock, book: Book) -> None:
+    def __init__(
+        self,
+        address: Address,
+        reactor: Any,
+        clock: Clock,
+        book: Book,
+        tls: TlsSettings | None = None,
+    ) -> None:
         self.address = address
         self.accepted = 0
         self.results = 0
@@ -97,6 +107,7 @@ class EmulatedLis(ServerFactory):
         self._reactor = reactor
         self._clock = clock
         self._book = book
+        self._tls = TlsEnd(tls, reactor) if tls is not None else None
         self._change = Change(0.0, Conduct.ACCEPT)
         self._is_busy = False
         self._messages = 0
@@ -105,7 +116,7 @@ class EmulatedLis(ServerFactory):
         self._timers: list[IDelayedCall] = []
 
     def start(self, changes: Sequence[Change] = ()) -> None:
-        """Listen; `changes` happen by themselves. Raises PortTaken."""
+        """Listen; `changes` happen by themselves. Raises PortTaken, and TlsFilesBad."""
         self._listen()
         for change in changes:
             self._timers.append(self._reactor.callLater(change.at_s, self.conduct, change))
@@ -131,10 +142,18 @@ class EmulatedLis(ServerFactory):
 
     # -- Twisted ----------------------------------------------------------------------------------
 
-    def buildProtocol(self, addr: IAddress | None) -> Shim:
+    def buildProtocol(self, addr: IAddress | None) -> Shim | TlsLayer:
         """Twisted: a sender connected."""
+        peer = getattr(addr, "host", "")
+        if self._tls is None:
+            return self._make_shim(peer)
+        return self._tls.layer(
+            lambda: self._make_shim(peer), lambda why: self.say(f"{peer} was refused: {why}")
+        )
+
+    def _make_shim(self, peer: str) -> Shim:
         link = MllpLink(MllpLinkOptions(acknowledge=self._acknowledge, reply_deadline_s=3600.0))
-        shim = Shim(link, self._reactor, self, getattr(addr, "host", ""))
+        shim = Shim(link, self._reactor, self, peer)
         shim.on_opened = _send_at_once
         return shim
 
@@ -222,6 +241,8 @@ class EmulatedLis(ServerFactory):
     def _listen(self) -> None:
         if self._port is not None:
             return
+        if self._tls is not None:
+            self._tls.require_files()
         try:
             self._port = self._reactor.listenTCP(
                 self.address.port, self, interface=self.address.host
@@ -246,6 +267,8 @@ class EmulatedLis(ServerFactory):
 
     async def _leave(self) -> None:
         port, self._port = self._port, None
+        if self._tls is not None:
+            self._tls.cut_off()
         for shim in list(self._shims):
             shim.abort("the LIS went away")
         if port is not None:

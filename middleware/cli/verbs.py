@@ -25,6 +25,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "results": ("results", "app"),
     "outbox": ("outbox", "app"),
     "capture": ("capture", "app"),
+    "relay": ("relay", "app"),
     "drivers": ("drivers", "app"),
     "config": ("config", "app"),
     "db": ("db", "app"),

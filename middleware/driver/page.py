@@ -69,7 +69,13 @@ def profile_tables() -> str:
         model = _model_in(section)
         if model is not None:
             parts.append(_keys_table(model))
-    for model in _rule_models():
+    return "\n\n".join([*parts, section_tables(_rule_models())])
+
+
+def section_tables(models: Iterable[type[BaseModel]]) -> str:
+    """The keys of each of these tables, under its name and what it is: for what only one protocol needs."""
+    parts = []
+    for model in models:
         parts.append(f"**{model.__name__}**: {(model.__doc__ or '').strip().splitlines()[0]}")
         parts.append(_keys_table(model))
     return "\n\n".join(parts)

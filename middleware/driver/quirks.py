@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from middleware.wire.hl7.parse import DELIMITERS_DAMAGED
 from middleware.wire.lis1.quirks import QUIRKS as LINK_QUIRKS
 from middleware.wire.lis1.quirks import Quirk
 from middleware.wire.lis2.file_text import FRAME_RESIDUE, TEXT_BEFORE_HEADER
-from middleware.wire.hl7.parse import DELIMITERS_DAMAGED
 from middleware.wire.lis2.message import BYTE_ORDER_MARK, LINE_FEED_SEPARATORS, RECORDS_NUMBERED
 from middleware.wire.mllp.quirks import QUIRKS as BLOCK_QUIRKS
+from middleware.wire.poct1a.quirks import QUIRKS as POCT1A_QUIRKS
 
 NUL_IN_TEXT = "nul_in_text"
-from middleware.wire.poct1a.quirks import QUIRKS as POCT1A_QUIRKS
 
 RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
     {
@@ -50,8 +50,19 @@ RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
     }
 )
 
+SEGMENT_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
+    {
+        DELIMITERS_DAMAGED: Quirk(
+            "HL7 2.5.1 2.5.4",
+            "Sends an MSH-2 that does not hold three to five different marks.",
+            "The usual delimiters are taken: ^ ~ \\ &.",
+        ),
+    }
+)
+"""Those of HL7 messages alone; the others that they may need are shared with records and link."""
+
 QUIRKS: Mapping[str, Quirk] = MappingProxyType(
-    {**LINK_QUIRKS, **POCT1A_QUIRKS, **RECORD_QUIRKS}
+    {**LINK_QUIRKS, **BLOCK_QUIRKS, **POCT1A_QUIRKS, **RECORD_QUIRKS, **SEGMENT_QUIRKS}
 )
 
 # Those that cannot change a value, a test or a sample id: the generic drivers may name them.

@@ -153,9 +153,7 @@ class ValuePolicy:
     qualitative: frozenset[str] = frozenset()
     masked: frozenset[str] = frozenset()
 
-    def plain_number(
-        self, text: str, status: ResultStatus, unit: str = ""
-    ) -> ResultValue | None:
+    def plain_number(self, text: str, status: ResultStatus, unit: str = "") -> ResultValue | None:
         """The value of a whole field that is a number in plain notation and nothing else; None: see `explain`.
 
         Nearly every value is one. This says what `explain` would say, at once.
@@ -185,21 +183,24 @@ class ValuePolicy:
             return ResultValue(kind=ValueKind.ABSENT, raw=sent.raw, text=text, rule=rule)
         if self._is_masked(text):
             return _unexplained(sent, REASON_MASKED)
+        if number is not None:
+            return self._explain_number(sent, number, rule)
+        return self._explain_words(sent, text, rule)
+
+    def _explain_number(self, sent: SentValue, number: _Number, rule: str) -> ResultValue:
         scale = _SCALED_UNIT.fullmatch(sent.unit)
-        if number is not None and scale is not None:
+        if scale is not None:
             if ValueRule.UNIT_POWER_OF_TEN not in self.rules or number.kind is ValueKind.TITER:
                 return _unexplained(sent, REASON_SCALED_UNIT)
             number = _scaled(number, int(scale.group(1)))
-        if number is not None:
-            return ResultValue(
-                kind=number.kind,
-                raw=sent.raw,
-                number=number.number,
-                upper=number.upper,
-                comparator=number.comparator,
-                rule=_join(rule, number.rule) if number.rule else rule,
-            )
-        return self._explain_words(sent, text, rule)
+        return ResultValue(
+            kind=number.kind,
+            raw=sent.raw,
+            number=number.number,
+            upper=number.upper,
+            comparator=number.comparator,
+            rule=_join(rule, number.rule) if number.rule else rule,
+        )
 
     def _explain_nothing(self, sent: SentValue) -> ResultValue:
         if sent.status in _WITHOUT_VALUE:

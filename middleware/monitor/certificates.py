@@ -10,9 +10,8 @@ from middleware.clock import Clock
 from middleware.observe.events import CertificateGauged
 from middleware.observe.health import Health, WarnableCode
 from middleware.setup import Setup
-from middleware.transport.settings import TcpListenSettings
 from middleware.transport.tls_context import FilesSeen, TlsFilesBad, look, make_context
-from middleware.transport.tls_files import CertificateEnd, certificate_ends, tls_of
+from middleware.transport.tls_files import CertificateEnd, certificate_ends, tls_of, tls_tables_of
 from middleware.transport.tls_settings import TlsSettings
 
 LOOK_EVERY_S = 60.0
@@ -33,18 +32,18 @@ class TlsUse:
     connector: str
     settings: TlsSettings
     is_listening: bool
+    is_relay: bool = False  # of a line: towards its present host, not towards the analyzer
 
 
 def tls_uses(setup: Setup) -> Iterator[TlsUse]:
     """Every `tls` table of a setup."""
     for line in setup.lines.values():
-        tls = tls_of(line.transport)
-        if tls is not None:
-            yield TlsUse(line.id, "", tls, isinstance(line.transport, TcpListenSettings))
+        for key, tls, is_listening in tls_tables_of(line):
+            yield TlsUse(line.id, "", tls, is_listening, is_relay=key == "relay")
     for connector in setup.connectors.values():
-        tls = tls_of(connector.settings)
-        if tls is not None:
-            yield TlsUse("", connector.id, tls, is_listening=False)
+        own = tls_of(connector.settings)
+        if own is not None:
+            yield TlsUse("", connector.id, own, is_listening=False)
 
 
 class CertificateWatch:
@@ -76,8 +75,9 @@ class CertificateWatch:
         self._ends[use] = certificate_ends(use.settings, moment)
         for end in self._ends[use]:
             until = end.not_after.timestamp()
-            CertificateGauged(use.line, use.connector, end.role.value, until).emit()
-        subject = use.line or use.connector
+            role = f"relay_{end.role.value}" if use.is_relay else end.role.value
+            CertificateGauged(use.line, use.connector, role, until).emit()
+        subject = _subject(use)
         try:
             make_context(use.settings, is_listening=use.is_listening)
         except TlsFilesBad as error:
@@ -86,7 +86,7 @@ class CertificateWatch:
             self._health.clear(WarnableCode.TLS_FILES_BAD, subject)
 
     def _judge(self, use: TlsUse, moment: datetime) -> None:
-        subject = use.line or use.connector
+        subject = _subject(use)
         end = min(self._ends[use], key=lambda one: one.not_after, default=None)
         left = end.not_after - moment if end is not None else timedelta.max
         due = next((code for limit, code in _STEPS if left <= limit), None)
@@ -98,3 +98,8 @@ class CertificateWatch:
             day = end.not_after.date().isoformat()
             text = f"The certificate of {end.subject} in {end.path} {verb} on {day}."
             self._health.raise_warning(due, subject, text)
+
+
+def _subject(use: TlsUse) -> str:
+    """The line or connector, as warnings name it."""
+    return f"{use.line} relay" if use.is_relay else use.line or use.connector

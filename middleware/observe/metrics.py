@@ -100,7 +100,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "labwire_certificate_expiry_timestamp_seconds",
         _G,
-        "When the first certificate of a TLS file expires; role: own, or peers (the trusted ones).",
+        "When the first certificate of a TLS file expires; role: own, peers (trusted), or relay_….",
         ("line", "connector", "role"),
     ),
     Metric("labwire_line_bytes_total", _C, "Bytes on the line.", ("line", "direction")),

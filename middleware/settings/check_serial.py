@@ -81,4 +81,4 @@ def _stable(port: str) -> str:
 
 def _spoken(value: float | str) -> str:
     """Two stop bits are 2, not 2.0."""
-    return value if isinstance(value, str) else f"{value:g}" if value < 1000 else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -169,9 +169,18 @@ def _assignment(path: str, field: FieldInfo, value: Any) -> str:
         return f"{name} = {_toml(tag[0])}"
     default = field.get_default(call_default_factory=True)
     if default is None:
-        secret = SecretStr in typing.get_args(field.annotation)
-        return f"# {name} = " + ('{ env = "NAME" }' if secret else '"..."')
+        return f"# {name} = {_shape(typing.get_args(field.annotation))}"
     return f"# {name} = {_toml(default)}"
+
+
+def _shape(kinds: tuple[Any, ...]) -> str:
+    """How the value of a key without a default is written."""
+    if SecretStr in kinds:
+        return '{ env = "NAME" }'
+    if TlsSettings in kinds:
+        return '{ certificate = "...", key = "...", peers = "..." }'
+    is_table = any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
+    return "{ ... }" if is_table else '"..."'
 
 
 def _commented(text: str) -> str:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from middleware.clock import SystemClock
 from middleware.settings.parts import Parts
 from middleware.settings.problems import Location, Problem, Weight
-from middleware.transport.settings import TcpListenSettings
 from middleware.transport.tls_context import TlsFilesBad, make_context
 from middleware.transport.tls_files import (
     CertificateRole,
@@ -22,6 +21,7 @@ from middleware.transport.tls_files import (
     files_of,
     is_open_to_everybody,
     tls_of,
+    tls_tables_of,
 )
 from middleware.transport.tls_settings import TlsSettings
 
@@ -53,14 +53,12 @@ def tls_can_work(parts: Parts) -> Iterator[Problem]:
 
 def _uses(parts: Parts) -> Iterator[_Use]:
     for location, line in parts.lines:
-        tls = tls_of(line.transport)
-        if tls is not None:
-            is_listening = isinstance(line.transport, TcpListenSettings)
-            yield _Use((*location, "transport", "tls"), tls, is_listening)
+        for key, tls, is_listening in tls_tables_of(line):
+            yield _Use((*location, key, "tls"), tls, is_listening)
     for part in parts.connectors:
-        tls = tls_of(part.settings) if part.settings is not None else None
-        if tls is not None:
-            yield _Use((*part.location, "tls"), tls, is_listening=False)
+        own = tls_of(part.settings) if part.settings is not None else None
+        if own is not None:
+            yield _Use((*part.location, "tls"), own, is_listening=False)
 
 
 def _contradictions(parts: Parts, use: _Use) -> Iterator[Problem]:

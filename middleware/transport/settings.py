@@ -30,27 +30,29 @@ class Connection(StrEnum):
 
 
 class _TransportSettings(BaseModel):
-    """What both TCP types share. Keep-alive finds a peer that lost power in about two minutes."""
+    """What both TCP types share. Keep-alive finds an idle peer that lost power after 3 + 3 x 2 = 9 seconds; bytes that
+    nobody acknowledges end the connection after 9 seconds too (and on Linux that time also ends the keep-alive).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keepalive_idle_s: int = Field(
-        default=60,
+        default=3,
         ge=1,
         le=7200,
         description="Seconds without traffic before the first TCP keep-alive probe.",
     )
     keepalive_interval_s: int = Field(
-        default=15, ge=1, le=600, description="Seconds between TCP keep-alive probes."
+        default=2, ge=1, le=600, description="Seconds between TCP keep-alive probes."
     )
     keepalive_count: int = Field(
-        default=4, ge=1, le=20, description="Unanswered keep-alive probes that end the connection."
+        default=3, ge=1, le=20, description="Unanswered keep-alive probes that end the connection."
     )
     user_timeout_s: int = Field(
-        default=30,
+        default=9,
         ge=1,
         le=600,
-        description="Seconds that written bytes may stay unacknowledged by the peer's TCP.",
+        description="Seconds that written bytes or keep-alive probes may stay unacknowledged by the peer's TCP.",
     )
     tls: TlsSettings | None = Field(
         default=None,

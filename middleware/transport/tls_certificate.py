@@ -8,10 +8,19 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 # A file of certificates that is longer is none; the largest public bundles have 0.3 MB.
 LONGEST_FILE_BYTES = 4 * 1024 * 1024
+
+# Whatever the library says of a certificate that it does not understand; parts of one are read late.
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +42,16 @@ def read_certificates(path: Path) -> list[Certificate]:
         raise ValueError("the file is too long for certificates")
     try:
         return [_described(one) for one in x509.load_pem_x509_certificates(text)]
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise ValueError("it holds no PEM certificate that can be read") from error
 
 
 def certificate_of(der: bytes) -> Certificate:
     """A certificate as a peer showed it. Raises ValueError."""
-    return _described(x509.load_der_x509_certificate(der))
+    try:
+        return _described(x509.load_der_x509_certificate(der))
+    except _UNREADABLE as error:
+        raise ValueError("the certificate cannot be read") from error
 
 
 def _described(one: x509.Certificate) -> Certificate:

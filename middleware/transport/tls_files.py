@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from middleware.transport.settings import TcpListenSettings
 from middleware.transport.tls_certificate import Certificate, read_certificates
 from middleware.transport.tls_settings import TlsSettings
 
@@ -36,6 +37,15 @@ def tls_of(settings: BaseModel) -> TlsSettings | None:
     """The `tls` table of a transport's or a connector's settings, if it has one."""
     found = getattr(settings, "tls", None)
     return found if isinstance(found, TlsSettings) else None
+
+
+def tls_tables_of(line: BaseModel) -> Iterator[tuple[str, TlsSettings, bool]]:
+    """The `tls` tables of a line: the key of the transport they belong to, and whether that one listens."""
+    for key in ("transport", "relay"):
+        transport = getattr(line, key, None)
+        tls = tls_of(transport) if isinstance(transport, BaseModel) else None
+        if tls is not None:
+            yield key, tls, isinstance(transport, TcpListenSettings)
 
 
 def files_of(settings: TlsSettings) -> Iterator[tuple[str, Path]]:

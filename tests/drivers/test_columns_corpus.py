@@ -1,4 +1,4 @@
-"""Every recorded export file by its driver: what is read, what would be held and why; and every file by every other driver.
+"""Every recorded export file: what its driver reads, what would be held and why, and that every other refuses it.
 
 Run with `-s` to see the table. Without the corpus these tests skip by name.
 """
@@ -38,7 +38,7 @@ EXPECTED: dict[str, Expected] = {
     "openelis2__tecan_f50": Expected("tecan_infinite_f50", sound=2, controls=2),
     "senaite.core__qubit": Expected("thermo_qubit", sound=4),
     "senaite.core__sysmex_xs500i": Expected(
-        "sysmex_xs_500i", held={"sample id in doubt": 22, REASON_UNIT: 4}
+        "sysmex_xs_500i", held={"sample id in doubt": 32, REASON_UNIT: 2}
     ),
     "senaite.core__taqman_resultdata": Expected("roche_taqman_rsf", sound=1),
     "senaite.core__thermo_gallery": Expected(
@@ -126,4 +126,6 @@ def test_a_file_in_another_analyzers_folder_is_refused_with_what_is_missing() ->
                 continue
             with pytest.raises(DriverError) as caught:
                 driver.decode(recording.data, CONTEXT)
-            assert caught.value.field or "not written in utf-8" in str(caught.value), driver.profile.id
+            assert caught.value.field or "not written in utf-8" in str(caught.value), (
+                driver.profile.id
+            )

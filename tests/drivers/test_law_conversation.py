@@ -23,6 +23,10 @@ _RSP = (
     "MSH|^~\\&|MW||DEMO-CHEM^SN0042^SN||20310304095901+0100||RSP^K11^RSP_K11|A-1001|P|2.5.1"
     "||||||UNICODE UTF-8|||LAB-27^IHE"
 )
+_OML = (
+    "MSH|^~\\&|MW||DEMO-CHEM^SN0042^SN||20310304095901+0100||OML^O33^OML_O33|TEST01Q7|P|2.5.1"
+    "|||NE|AL||UNICODE UTF-8|||LAB-28^IHE"
+)
 
 
 def test_a_query_is_accepted_with_its_own_words() -> None:
@@ -91,8 +95,7 @@ def test_results_are_acknowledged_with_their_own_event_and_profile() -> None:
     """ACK^R22 with MSH-21 as it came, also for a specimen that nobody knows."""
     (reply,) = replies(results("SPM|1|NOBODY"))
     assert lines(reply) == [
-        "MSH|^~\\&|MW||DEMO-CHEM^SN0042^SN||20310304095901+0100||ACK^R22^ACK|A-1010|P|2.5.1"
-        "||||||UNICODE UTF-8|||LAB-29^IHE",
+        _RSP.replace("RSP^K11^RSP_K11|A-1001", "ACK^R22^ACK|A-1010").replace("LAB-27", "LAB-29"),
         "MSA|AA|A-1010",
     ]
 
@@ -124,8 +127,7 @@ def test_no_work_is_said_for_the_container_that_was_asked_about() -> None:
     """OML^O33: specimen type null, role U, the container and its place as asked, DC; nothing else."""
     (answer,) = generic_law().negative_answers(query(), ANSWERED)
     assert lines(answer) == [
-        "MSH|^~\\&|MW||DEMO-CHEM^SN0042^SN||20310304095901+0100||OML^O33^OML_O33|TEST01Q7|P|2.5.1"
-        "|||NE|AL||UNICODE UTF-8|||LAB-28^IHE",
+        _OML,
         'SPM|1|||""|||||||U^^HL70369',
         "SAC|||2603140001|||||||R07|3",
         "ORC|DC||||||||20310304095901",

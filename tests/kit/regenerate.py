@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 import drivers
+from drivers.protocols.columns import settings as columns
 from middleware.delivery.catalogue import discover_connectors
 from middleware.driver import page
 from middleware.settings import docs
@@ -23,6 +24,7 @@ GENERATED: dict[str, Sections] = {
     "drivers/README.md": lambda: page.drivers_sections(drivers.CATALOGUE.profiles()),
     "middleware/driver/README.md": page.profile_sections,
     "middleware/wire/lis1/README.md": diagram.sections,
+    "drivers/protocols/columns/README.md": lambda: {"keys": page.section_tables(columns.SECTIONS)},
     "config/README.md": lambda: {"settings": docs.reference(discover_connectors().factories)},
 }
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.kept_port import KeptPort
 from middleware.transport.serial import SerialTransport
-from middleware.transport.serial_settings import SerialSettings
+from middleware.transport.serial_open import apply_settings, trouble_of
+from middleware.transport.serial_settings import FlowControl, Parity, SerialSettings
 from middleware.transport.serial_threads import ThreadedSerialTransport
 from tests.kit.serial_cable import SerialCable
 from tests.kit.small_reactor import SmallReactor
@@ -26,6 +30,9 @@ pytestmark = pytest.mark.slow
 def small() -> Iterator[SmallReactor]:
     reactor = SmallReactor()
     yield reactor
+    for thread in threading.enumerate():
+        if thread.name.startswith("opens "):  # it tells the reactor, which must still be there
+            thread.join(5)
     reactor.close()
 
 
@@ -81,6 +88,10 @@ class Bench:
 
     def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
         self.owner.connection_seen(outcome, peer)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture(params=[SerialTransport, ThreadedSerialTransport])
@@ -179,7 +190,7 @@ def test_half_a_frame_dies_with_its_port(
     cable.plug()
     transport = bench.open()
     cable.send(b"\x021H|half a fra")
-    small.until(lambda: bench.received())
+    small.until(bench.received)
     cable.unplug()
     small.until(lambda: transport.state is TransportState.WAITING)
     cable.plug()
@@ -196,7 +207,7 @@ def test_an_analyzer_that_loses_power_changes_nothing_at_the_port(
     cable.plug()
     bench.open()
     cable.send(b"\x021H|cut sho")
-    small.until(lambda: bench.received())
+    small.until(bench.received)
     small.turn(20)
     cable.send(b"\x05")
     small.until(lambda: bench.received().endswith(b"\x05"))
@@ -213,7 +224,7 @@ def test_a_link_that_rests_stops_the_reading(
     link = bench.owner.links[0]
     link.is_awaiting_commit = True
     cable.send(b"first")
-    small.until(lambda: bench.received())
+    small.until(bench.received)
     small.turn()
     bench.owner.shims[0]._settle()
     sent = len(b"first")
@@ -330,6 +341,29 @@ def test_the_settings_reach_the_port(bench: Bench, small: SmallReactor, cable: S
     assert not local & (termios.ECHO | termios.ICANON | termios.ISIG)
 
 
+def test_every_setting_is_translated_for_pyserial() -> None:
+    """Parity and data bits do not show at a pseudo-terminal, so they are looked at on the way."""
+    settings = SerialSettings(
+        type="serial", port="COM3", data_bits=7, parity=Parity.MARK, stop_bits=1.5, rts=False
+    )
+    for flow in FlowControl:
+        port = SimpleNamespace()
+        apply_settings(port, settings.model_copy(update={"flow_control": flow}))
+        assert (port.baudrate, port.bytesize, port.parity, port.stopbits) == (9600, 7, "M", 1.5)
+        assert (port.rts, port.dtr) == (False, True)
+        chosen = [port.rtscts, port.xonxoff, port.dsrdtr].count(True)
+        assert chosen == (0 if flow is FlowControl.NONE else 1)
+
+
+def test_a_port_that_belongs_to_others_is_told_with_the_group_to_join(tmp_path: Path) -> None:
+    """The most frequent trouble of a fresh installation on Linux."""
+    settings = SerialSettings(type="serial", port=str(tmp_path))
+    trouble = trouble_of(settings, PermissionError(errno.EACCES, "Permission denied"))
+    assert str(trouble) == f"{tmp_path} may not be opened by this account"
+    assert "Labwire's account" in trouble.what_to_do
+    assert "group" in trouble.what_to_do
+
+
 def test_a_speed_outside_the_list_is_set_too(
     bench: Bench, small: SmallReactor, cable: SerialCable
 ) -> None:
@@ -357,7 +391,7 @@ def test_a_loose_plug_leaves_no_descriptor_behind(
     transport = bench.open()
     cable.unplug()
     small.until(lambda: transport.state is TransportState.WAITING)
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for _ in range(20):
         cable.plug()
         small.until(lambda: transport.state is TransportState.OPEN)
@@ -365,4 +399,4 @@ def test_a_loose_plug_leaves_no_descriptor_behind(
         cable.unplug()
         small.until(lambda: transport.state is TransportState.WAITING)
         small.until(lambda: not transport._is_held)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before

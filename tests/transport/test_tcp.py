@@ -51,10 +51,10 @@ def test_bytes_go_both_ways_and_small_writes_leave_at_once(small: SmallReactor) 
         handle = owner.shims[0].transport.getHandle()
         assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
-        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 15
-        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 4
-        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30000
+        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 3
+        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 2
+        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 3
+        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 9000
     small.until(lambda: owner.closed)
     assert owner.states[-1] is TransportState.LISTENING
     assert owner.outcomes == [ConnectionOutcome.ACCEPTED, ConnectionOutcome.LOST]

@@ -258,6 +258,18 @@ class ColumnsSettings(Section):
         return spread.parts if spread is not None else frozenset()
 
 
+SECTIONS = (
+    ColumnsSettings,
+    RowRule,
+    AlarmRule,
+    WideSection,
+    UnitsRow,
+    RepeatSection,
+    Scale,
+)
+"""Every table of the section, for its reference."""
+
+
 def read_settings(content: Mapping[str, object]) -> ColumnsSettings:
     """The checked section; DriverError that names every mistake."""
     try:

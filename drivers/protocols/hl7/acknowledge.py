@@ -1,4 +1,4 @@
-"""Writes the acknowledgement of a message from its header alone: an image of 100 kB below it is not decoded for that."""
+"""Writes the acknowledgement of a message from its header alone: an image below it is not decoded for that."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import ERROR_TEXTS, AckCode, AckError, AckNote, ErrorCode, build_ack, parse
 from middleware.wire.mllp import acknowledge_plainly
 
-_NAMES_AT = slice(2, 4)  # MSH-3 and MSH-4 in a split header
 _ACCEPTING = frozenset((AckCode.APPLICATION_ACCEPT, AckCode.COMMIT_ACCEPT))
 # 207 means: it could not be stored, send it again.
-_NOT_STORED = AckNote(
-    errors=(AckError(ErrorCode.INTERNAL_ERROR, ERROR_TEXTS[ErrorCode.INTERNAL_ERROR]),)
-)
-_ACCEPTED = AckNote()
+_NOT_STORED = (AckError(ErrorCode.INTERNAL_ERROR, ERROR_TEXTS[ErrorCode.INTERNAL_ERROR]),)
+_LONGEST_HEADER = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,8 @@ class Acknowledger:
     def __init__(
         self, names: OwnNames, utc_now: Callable[[], datetime] | None, time_zone: str
     ) -> None:
-        self._names = names
+        self._accepted = AckNote("", (), names.application, names.facility)
+        self._refused = AckNote("", _NOT_STORED, names.application, names.facility)
         self._utc_now = utc_now
         self._zone = ZoneInfo(time_zone)
 
@@ -44,12 +42,8 @@ class Acknowledger:
             message = parse(header_of(text))
         except RemoteProtocolError:
             return acknowledge_plainly(text, code)
-        note = _ACCEPTED if code in _ACCEPTING else _NOT_STORED
-        header = message.header
-        names = (self._names.application, self._names.facility)
-        if any(names):
-            _name_receiver(header.fields(), names, message.delimiters.escape)
-        return build_ack(message, code, header.get("MSH-10"), self._now_text(), note)
+        note = self._accepted if code in _ACCEPTING else self._refused
+        return build_ack(message, code, message.header.get("MSH-10"), self._now_text(), note)
 
     def _now_text(self) -> str:
         if self._utc_now is None:
@@ -61,6 +55,3 @@ def header_of(text: bytes) -> bytes:
     """The first segment of a message; marks of byte order and empty lines before it are kept out."""
     text = text[:_LONGEST_HEADER].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n\0")
     return text.partition(b"\r")[0].partition(b"\n")[0]
-
-
-_LONGEST_HEADER = 8192

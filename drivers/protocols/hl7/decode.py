@@ -51,7 +51,7 @@ class MessageReader:
     """I read messages by one profile."""
 
     def __init__(self, profile: Profile, section: Hl7Section | None = None) -> None:
-        """Raises DriverError for a path that cannot be read. `section` is the profile's `[protocol]` when read before."""
+        """Raises DriverError for a path that cannot be read. `section`: its `[protocol]`, if read before."""
         header = profile.header
         check_paths("identify", profile.identify, {"MSH"})
         check_paths(
@@ -156,9 +156,7 @@ class MessageReader:
             # Two tubes without a readable id are two specimens: their results are no runs.
             tube = specimen.sample_id or f"\0{group.first.index}"
             said = self._results.remarks(group.notes)
-            place = Place(
-                group.scope, specimen, said, context.time_zone, runs.setdefault(tube, {})
-            )
+            place = Place(group.scope, specimen, said, context.time_zone, runs.setdefault(tube, {}))
             for observed in group.observed:
                 read.add(self._results.read(observed, place))
             if not group.observed:

@@ -1,18 +1,20 @@
 """Paths of a profile, checked for HL7 and turned into functions of a scope: the segments that belong to one result.
 
-A scope names its segments: the first `NTE` is `NTE`, the second `NTE(2)`. A path without a component is the whole field;
-a component without a repetition is of the first one, and without a sub-component means its first.
+A scope names its segments: the first `NTE` is `NTE`, the second `NTE(2)`. A path without a component is the whole
+field; a component without a repetition is of the first one, and without a sub-component means its first.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from middleware.driver.mapping import EXPLICIT_NULL, text_reader
 from middleware.driver.rules import PathRule, PatientIdRule, RoleRule
 from middleware.errors import DriverError
 from middleware.wire.errors import LocalProtocolError
-from middleware.wire.hl7 import Path, Segment, unescape
+from middleware.wire.hl7 import Delimiters, Path, Segment, unescape
 
 Scope = Mapping[str, Segment]
 
@@ -47,7 +49,9 @@ def pick(field: str, path: Path, segment: Segment) -> str:
     if path.repetition or path.component:
         text = _part(text, marks.repetition, path.repetition)
     if path.component:
-        text = _part(_part(text, marks.component, path.component), marks.subcomponent, path.subcomponent)
+        text = _part(
+            _part(text, marks.component, path.component), marks.subcomponent, path.subcomponent
+        )
         text = text.strip()
     else:
         text = text.strip().rstrip(marks.component)
@@ -72,6 +76,36 @@ def read_together(
     Most are whole fields or first components of the segment `name` itself, and plain. Those are taken by their numbers;
     what is left empty is looked for by the other paths of its rule.
     """
+    own, others = _divided(rules, name)
+    # The first part of a plain field is the field.
+    places = [
+        (slot, path.field, max(path.repetition, path.component, path.subcomponent) <= 1, path)
+        for slot, path in own
+    ]
+    blank = [""] * len(rules)
+
+    def read(scope: Scope, segment: Segment) -> list[str]:
+        texts, fields, marks = blank.copy(), segment.fields(), segment.delimiters
+        is_plain, count = _plain_test(marks), len(fields)
+        for slot, at, is_first, path in places:
+            if at >= count or not (text := fields[at]):
+                continue
+            if not is_plain(text):
+                texts[slot] = pick(text, path, segment)
+            elif is_first and text != EXPLICIT_NULL:
+                texts[slot] = text.strip()
+        for slot, reader in others:
+            if not texts[slot]:
+                texts[slot] = reader(scope)
+        return texts
+
+    return read
+
+
+def _divided(
+    rules: Sequence[PathRule | None], name: str
+) -> tuple[list[tuple[int, Path]], list[tuple[int, Callable[[Scope], str]]]]:
+    """By slot: the first paths that name the segment itself, and readers of all others."""
     own: list[tuple[int, Path]] = []
     others: list[tuple[int, Callable[[Scope], str]]] = []
     for slot, rule in enumerate(rules):
@@ -82,28 +116,15 @@ def read_together(
             del paths[0]
         if paths:
             others.append((slot, text_reader(PathRule(first_of=tuple(paths)), locate)))
-    blank = [""] * len(rules)
-    # The first part of a plain field is the field.
-    places = [(slot, path.field, max(path.repetition, path.component, path.subcomponent) <= 1, path) for slot, path in own]
+    return own, others
 
-    def read(scope: Scope, segment: Segment) -> list[str]:
-        texts, fields, marks = blank.copy(), segment.fields(), segment.delimiters
-        count, component, repetition, escape, part = (
-            len(fields), marks.component, marks.repetition, marks.escape, marks.subcomponent,
-        )  # fmt: skip
-        for slot, at, is_first, path in places:
-            if at >= count or not (text := fields[at]):
-                continue
-            if component in text or repetition in text or escape in text or part in text:
-                texts[slot] = pick(text, path, segment)
-            elif is_first and text != EXPLICIT_NULL:
-                texts[slot] = text.strip()
-        for slot, reader in others:
-            if not texts[slot]:
-                texts[slot] = reader(scope)
-        return texts
 
-    return read
+@lru_cache(maxsize=64)
+def _plain_test(marks: Delimiters) -> Callable[[str], bool]:
+    """Whether a text holds none of the marks that divide or escape."""
+    special = marks.component + marks.repetition + marks.escape + marks.subcomponent
+    search = re.compile(f"[{re.escape(special)}]").search
+    return lambda text: search(text) is None
 
 
 def check_paths(section: str, rules: Iterable[object], names: Collection[str]) -> None:

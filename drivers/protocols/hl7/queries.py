@@ -58,7 +58,9 @@ class QueryReader:
             if segment is None:
                 continue
             count = 1 if path.repetition else len(segment.repetitions(path.field))
-            ids = [_part_of(segment, path, path.repetition or number + 1) for number in range(count)]
+            ids = [
+                _part_of(segment, path, path.repetition or number + 1) for number in range(count)
+            ]
             found = tuple(dict.fromkeys(one for one in ids if one and one not in _EVERYTHING))
             if found:
                 return found

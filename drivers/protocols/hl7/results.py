@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from drivers.protocols.hl7.groups import Observed
 from drivers.protocols.hl7.paths import Scope, check_paths, key_of, locate, read_together
-from drivers.protocols.hl7.remarks import NO_REMARKS, Remarks, comment, read_remarks
+from drivers.protocols.hl7.remarks import Remarks, comment, read_remarks
 from drivers.protocols.hl7.section import Hl7Section, TextRule
 from drivers.protocols.hl7.sent_value import Said, ValueReader
 from drivers.protocols.hl7.tables import ABNORMAL_FLAGS, NO_FLAGS, RESULT_STATUSES
@@ -40,7 +40,9 @@ _SEGMENTS = frozenset(
     {"OBX", "TCD", "SID", "INV", "PRT", "OBR", "ORC", "SPM", "SAC", "PID", "PV1", "MSH"}
 )
 _VALUE_TYPE = 2
-_PARENT = PathRule(path="OBR-26")  # the result that this order follows from: an organism, a positive screen
+_PARENT = PathRule(
+    path="OBR-26"
+)  # the result that this order follows from: an organism, a positive screen
 _UNKNOWN = ResultStatus.UNKNOWN
 _new_result = proven(Result)
 _new_status = proven(AnalyzerStatus)
@@ -133,7 +135,9 @@ class ResultReader:
             return _status(obx, value_type)
         marks = obx.delimiters
         flags = self._flags(flags_text, marks.repetition, marks.component)
-        status = self._statuses.get(status_text) or self._statuses.get(status_text.upper(), _UNKNOWN)
+        status = self._statuses.get(status_text) or self._statuses.get(
+            status_text.upper(), _UNKNOWN
+        )
         said = Said(value_type.upper(), code, unit, status, flags_text)
         value = self._value.read(obx, said)
         is_empty = self._drops_empty and not obx.field(self._value.field).strip()
@@ -204,10 +208,7 @@ def _test_of(rules: Sequence[TextRule]) -> Callable[[Scope], bool]:
     tests = [(locate(rule.path), re.compile(rule.pattern, re.IGNORECASE)) for rule in rules]
 
     def fits(scope: Scope) -> bool:
-        for text_of, pattern in tests:
-            if pattern.fullmatch(text_of(scope)):
-                return True
-        return False
+        return any(pattern.fullmatch(text_of(scope)) for text_of, pattern in tests)
 
     return fits
 

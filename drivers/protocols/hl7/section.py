@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
+from drivers.protocols.hl7.link_options import Acknowledgement
 from drivers.protocols.hl7.tables import TYPES_OF_ATTACHMENTS
 from middleware.driver.profile import Profile, describe_mistakes
 from middleware.driver.rules import PathField, PathText, Section, Words
@@ -42,6 +43,10 @@ TextRules = Annotated[tuple[TextRule, ...], BeforeValidator(_listed)]
 class Hl7Section(Section):
     """What only HL7 messages need."""
 
+    acknowledge: Acknowledgement = Field(
+        default=Acknowledgement.AS_ASKED,
+        description="Acknowledgement that the analyzer understands; a line's `link` table may say otherwise.",
+    )
     not_results: Words = Field(
         default=TYPES_OF_ATTACHMENTS,
         description="Value types (OBX-2) that are no results: kept with their kind and size, content in the journal.",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from drivers.protocols.hl7.paths import Scope, check_paths, locate
 from drivers.protocols.hl7.tables import POOLED_ROLES, PROCESSING_ROLES, SPECIMEN_ROLES
-from middleware.driver.mapping import PATIENT, RoleFound, role_reader, text_reader
+from middleware.driver.mapping import RoleFound, role_reader, text_reader
 from middleware.driver.profile import SpecimenSection
 from middleware.driver.rules import PatientIdRule, RoleRule
 from middleware.model import Identifier, Patient, SampleRole, Specimen, proven
@@ -129,13 +129,15 @@ def _identifier_reader(rule: PatientIdRule) -> Callable[[Scope], Identifier | No
     return read
 
 
+_Reader = tuple[str, int, Callable[[Scope], str]]
+
+
 def _doubt_reader(section: SpecimenSection) -> Callable[[Scope], str]:
     """Why another text could be the true identifier: several specimens in one group, a pool, or (when the profile
     asks, being of no one analyzer) another identifier beside the chosen one.
     """
-    readers = [(path, locate(path)) for path in section.sample_id.paths]
+    readers = [(path, _level(path), locate(path)) for path in section.sample_id.paths]
     pooled = locate("SPM-11.1")
-    levels = [_level(path) for path, _ in readers]
 
     def read(scope: Scope) -> str:
         for name in ("SPM", "SAC"):
@@ -145,23 +147,23 @@ def _doubt_reader(section: SpecimenSection) -> Callable[[Scope], str]:
         pool = POOLED_ROLES.get(pooled(scope))
         if pool is not None:
             return f"it is of {pool} of specimens (SPM-11)"
-        return _beside(scope) if section.doubt_other_parts else ""
-
-    def _beside(scope: Scope) -> str:
-        chosen, at = "", -1
-        for number, (path, text_of) in enumerate(readers):
-            text = text_of(scope)
-            if not text:
-                continue
-            if at < 0:
-                chosen, at = text, number
-                if _is_repeated(scope, path):
-                    return f"{path} names more than one specimen"
-            elif text != chosen and levels[number] == levels[at] and len(text) >= IDENTIFIER_MIN:
-                return f"{path} is {text!r}"
-        return ""
+        return _beside(scope, readers) if section.doubt_other_parts else ""
 
     return read
+
+
+def _beside(scope: Scope, readers: list[_Reader]) -> str:
+    """Another identifier of the same level as the chosen one, long enough to be on a label."""
+    found = [(path, level, text) for path, level, text_of in readers if (text := text_of(scope))]
+    if not found:
+        return ""
+    chosen_path, chosen_level, chosen = found[0]
+    if _is_repeated(scope, chosen_path):
+        return f"{chosen_path} names more than one specimen"
+    for path, level, text in found[1:]:
+        if text != chosen and level == chosen_level and len(text) >= IDENTIFIER_MIN:
+            return f"{path} is {text!r}"
+    return ""
 
 
 def _level(path: str) -> int:
@@ -177,15 +179,13 @@ def _is_repeated(scope: Scope, path_text: str) -> bool:
     return sum(1 for one in segment.repetitions(path.field) if one.strip()) > 1
 
 
-def _another(
-    scope: Scope, name: str, readers: list[tuple[str, Callable[[Scope], str]]]
-) -> str:
+def _another(scope: Scope, name: str, readers: list[_Reader]) -> str:
     """Two segments of one kind in a group that name different specimens."""
     second = scope.get(f"{name}(2)")
     if second is None:
         return ""
     other = {**scope, name: second}
-    for path, text_of in readers:
+    for path, _, text_of in readers:
         if path.startswith(name) and text_of(other) != text_of(scope):
             return f"{path} names more than one specimen"
     return ""

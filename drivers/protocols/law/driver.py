@@ -9,7 +9,7 @@ from drivers.protocols.law.decode import MessageReader
 from drivers.protocols.law.encode import negative_answers
 from drivers.protocols.law.options import read_link, read_section
 from drivers.protocols.law.queries import CANCEL_QUERY, QUERY, QueryFault, read_asked
-from drivers.protocols.law.replies import Replies
+from drivers.protocols.law.replies import Replies, replies_wanted
 from middleware.driver.api import (
     NO_CONTEXT,
     AnalyzerIdentity,
@@ -71,6 +71,7 @@ class LawDriver:
                 reply_deadline_s=wanted.reply_deadline_s,
                 max_block_bytes=wanted.max_message_bytes,
                 acknowledge=Replies(self._scopes, context),
+                replies=replies_wanted,
             )
         )
 

@@ -24,13 +24,16 @@ from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import (
     ERROR_TEXTS,
     AckCode,
+    AckCondition,
     AckError,
     ErrorCode,
+    Glance,
     Message,
     Raw,
     components,
     compose,
     parse,
+    replies_for,
     segment,
 )
 from middleware.wire.mllp import acknowledge_plainly
@@ -42,6 +45,13 @@ _QUERY_OK = b"OK"
 _SEPARATOR_AT = 3
 _TAG, _NAME = 2, 1
 _LINE = re.compile(rb"[\r\n]QPD[^\r\n]*")
+
+
+def replies_wanted(message: Glance, *, accepted: bool) -> tuple[AckCode, ...]:
+    """Which replies a message gets. MSH-15 ER counts as NE: one reply, from the application (IHE PaLM TF-2b 3.27)."""
+    if message.accept_condition == AckCondition.ERROR:
+        message = message._replace(accept_condition=AckCondition.NEVER)
+    return replies_for(message, accepted=accepted)
 
 
 class Replies:

@@ -256,10 +256,14 @@ def _is_wanted(condition: str, *, accepted: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AckNote:
-    """What an acknowledgement says beyond its code: `text` (MSA-3) and errors."""
+    """What an acknowledgement says beyond its code: `text` (MSA-3), errors, and our names (MSH-3, MSH-4) where they are
+    not those that the message called its receiver.
+    """
 
     text: str = ""
     errors: tuple[AckError, ...] = ()
+    application: str = ""
+    facility: str = ""
 
 
 NO_NOTE = AckNote()
@@ -280,8 +284,8 @@ def build_ack(
     kind = ("ACK", event) if version in _BEFORE_STRUCTURE else ("ACK", event, "ACK")
     charset = header.get("MSH-18[1]")
     msh = {
-        3: _copied(header, 5),
-        4: _copied(header, 6),
+        3: note.application or _copied(header, 5),
+        4: note.facility or _copied(header, 6),
         5: _copied(header, 3),
         6: _copied(header, 4),
         7: now_text,

@@ -27,6 +27,7 @@ from middleware.wire.mllp.tolerant import TolerantBlockReader
 # whoever wants a time or a control id of his own in it supplies his own.
 Acknowledge = Callable[[bytes, AckCode], bytes]
 
+
 class Replies(Protocol):
     """Which acknowledgements a received message gets, in order; `replies_for` does as the message asks."""
 

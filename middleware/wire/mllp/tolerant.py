@@ -8,6 +8,7 @@ they cannot begin one. Time is linear: every byte is looked at a bounded number 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from middleware.wire.mllp.framing import (
     CLOSING,
@@ -44,7 +45,9 @@ class TolerantBlockReader(BlockReader):
         self._takes_endless = END_MISSING in tolerances
         self._cuts = SEVERAL_IN_BLOCK in tolerances
         self._is_bare = False  # the block that is being collected began with a header
-        self._has_broken_off = False  # silence ended a message: what comes next may be the rest of it
+        self._has_broken_off = (
+            False  # silence ended a message: what comes next may be the rest of it
+        )
         self._is_rest = False  # such a rest is being collected
         self._tail = b""  # bytes outside a block that may be the beginning of a header
         self._looked_at = 0  # how much of the partial block has been searched
@@ -62,7 +65,11 @@ class TolerantBlockReader(BlockReader):
         data, self._tail = self._tail + data, b""
         at = 0
         while at < len(data):
-            at = self._inside(data, at, events) if self._is_inside else self._outside(data, at, events)
+            at = (
+                self._inside(data, at, events)
+                if self._is_inside
+                else self._outside(data, at, events)
+            )
         return self._divided(events)
 
     def drop_partial(self) -> bytes:
@@ -211,4 +218,4 @@ def _messages_of(block: Block) -> list[BlockEvent]:
         return [block]
     quirks = (*block.quirks, SEVERAL_IN_BLOCK)
     edges = [0, *starts, len(block.data)]
-    return [Block(block.data[a:b], quirks) for a, b in zip(edges, edges[1:], strict=False)]
+    return [Block(block.data[a:b], quirks) for a, b in pairwise(edges)]
