@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
-from emulators import null_modem, replay
+from emulators import files, null_modem, replay
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
 from emulators.oracle import Book, judge, read_arrivals, read_obligations
@@ -24,8 +24,10 @@ from emulators.place import (
     parse_tls,
     transport_of,
 )
+from emulators.poct1a_analyzer import EmulatedPoct1aAnalyzer, Poct1aPlan
 from emulators.running import Run, new_prefix, sentence, speaker
 from emulators.scenario import load_scenario, scenario_names
+from emulators.specimens import PANELS
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
 from middleware.transport.reactor import use_monotonic_time
@@ -84,6 +86,45 @@ def analyzer(
 
 
 @app.command()
+def poct1a(
+    name: Annotated[str, typer.Argument(help="Name of the analyzer, as in DEV.")] = "POC-1",
+    tcp: TcpOption = "",
+    listen: ListenOption = "",
+    tls: TlsOption = "",
+    panel: Annotated[str, typer.Option(help=f"Tests: {', '.join(PANELS)}.")] = "immuno",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
+    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
+    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
+    count: Annotated[int, typer.Option(help="Stop after so many messages (0: never).")] = 0,
+    every_s: Annotated[float, typer.Option(help="Pace; 0: as fast as the host asks.")] = 1.0,
+    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
+    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
+    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+) -> None:
+    """Measure and report as a point-of-care analyzer that speaks POCT1-A over TCP."""
+    reactor = _reactor()
+    if panel not in PANELS:
+        raise typer.BadParameter(f"no panel {panel!r}; there are {', '.join(PANELS)}")
+    try:
+        transport = transport_of(Place(tcp, listen, tls=tls))
+        zone = zoneinfo.ZoneInfo(time_zone)
+    except (MiddlewareError, ValueError, zoneinfo.ZoneInfoNotFoundError) as error:
+        raise typer.BadParameter(sentence(error)) from error
+    pace = max(0.0, every_s)
+    plan = Poct1aPlan(name, seed, prefix or new_prefix(), zone, panel, count or None, pace)
+    with Book(obligations) as book:
+        emulated = EmulatedPoct1aAnalyzer(plan, transport, reactor, SystemClock(), book)
+        emulated.say = speaker(name, quiet)
+        run = Run(reactor, emulated.stop, seconds)
+        emulated.finished.addCallback(lambda _: run.end())
+        run.until_ended(emulated.start)
+    typer.echo(
+        f"{name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
+        f"{emulated.not_delivered} sent again"
+    )
+
+
+@app.command()
 def lis(
     listen: Annotated[str, typer.Option(help="HOST:PORT to listen on.")] = "127.0.0.1:2576",
     tls: TlsOption = "",
@@ -136,6 +177,9 @@ def scenarios() -> None:
 
 
 app.command("null-modem")(null_modem.command)
+
+
+app.command("files")(files.command)
 
 
 app.command("replay")(replay.command)

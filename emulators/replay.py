@@ -17,7 +17,7 @@ import typer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from emulators.place import ListenOption, Place, TcpOption, TlsOption, transport_of
+from emulators.place import ListenOption, Place, TcpOption, transport_of
 from emulators.running import Run, sentence, speaker, the_reactor
 from middleware.errors import MiddlewareError
 from middleware.transport.base import ConnectionOutcome, TransportState
@@ -193,7 +193,6 @@ def command(
     capture: Annotated[Path, typer.Argument(help="A capture (labwire capture start).")],
     tcp: TcpOption = "",
     listen: ListenOption = "",
-    tls: TlsOption = "",
     speed: Annotated[float, typer.Option(min=0, help="1: as recorded; 0: no pauses.")] = 1.0,
     patience_s: Annotated[float, typer.Option(min=0.1, help="Longest wait for an answer.")] = 15.0,
     quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
@@ -205,7 +204,7 @@ def command(
         steps = steps_of(list(read_capture(lines)))
         player = Replay(
             steps,
-            transport_of(Place(tcp, listen, tls=tls)),
+            transport_of(Place(tcp, listen)),
             reactor,
             speed=speed,
             patience_s=patience_s,

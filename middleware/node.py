@@ -6,7 +6,7 @@ nothing is acknowledged before all that happens afterwards is in place. Stop run
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from middleware.delivery.connector import Connector
 from middleware.delivery.lane import Lane, LaneParts
 from middleware.delivery.lanes import lanes_in_force, lanes_to_serve
 from middleware.line.captures import CaptureParts, Captures
+from middleware.line.habit_keeper import HabitKeeper
 from middleware.line.intake import Confirmations
 from middleware.line.line import Line, LineServices
 from middleware.line.supervisor import Supervisor
@@ -234,7 +235,7 @@ class Node:
             for number in range(self._lanes_to_serve[one.id])
         ]
         self._ends.append(partial(_stop_lanes, lanes, connector))
-        _begin(connector.open())
+        Deferred.fromCoroutine(connector.open())  # waits for nobody; its trouble is its own to show
         for lane in lanes:
             lane.start()
 
@@ -249,6 +250,8 @@ class Node:
             for settings in setup.lines.values()
         ]
         self._supervisor = Supervisor(lines, confirmations, parts.reactor)
+        habits = HabitKeeper(lines, self._reader, self._writer, parts.clock, parts.reactor)
+        self._ends.append(habits.start().stop)
         self._captures = self._make_captures()
         self._captures.open()
         self._ends.append(_as_async(self._captures.close))
@@ -391,8 +394,3 @@ async def _stop_lanes(lanes: list[Lane], connector: Connector) -> None:
     await connector.close()  # ends what is under way
     for stopped in stopping:
         await stopped
-
-
-def _begin(opening: Coroutine[Deferred[Any], Any, None]) -> None:
-    """Opening does not wait for the peer; trouble with it is the connector's to show."""
-    Deferred.fromCoroutine(opening)

@@ -50,6 +50,8 @@ def _processed(entry: Row, results: Sequence[Row]) -> Step:
     state, at = entry["state"], entry["processed_at"]
     if state == JournalState.INCOMPLETE:
         return Step(entry["received_at"], "kept as it is: it has no end, so it is not processed")
+    if state == JournalState.REFUSED:
+        return Step(entry["received_at"], f"refused and kept for evidence: {entry['reason']}")
     if state == JournalState.UNREADABLE:
         return Step(at, f"could not be read: {entry['reason']}")
     if state == JournalState.ANSWERED:

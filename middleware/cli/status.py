@@ -12,6 +12,7 @@ from middleware.cli.site import Site, open_site
 from middleware.errors import StoreError
 from middleware.monitor.control_client import NoNodeRuns
 from middleware.monitor.status import plain
+from middleware.review.times import in_words
 from middleware.store import journal, outbox, results
 from middleware.store.connection import Connection
 from middleware.store.schema import OutboxState
@@ -164,9 +165,24 @@ def line_row(line: dict[str, Any], site: Site) -> dict[str, Any]:
     """A line of the snapshot with its times in the node's zone."""
     return {
         **line,
-        "last": show.moment(line.get("last_message_at"), site.zone),
+        "last": _last_message(line, site),
+        "clock": _offset(line.get("clock_offset_s")),
+        "usual": _usual(line.get("usually_every_s")),
         "trouble": _trouble(line),
     }
+
+
+def _last_message(line: dict[str, Any], site: Site) -> str:
+    moment = show.moment(line.get("last_message_at"), site.zone)
+    return f"{moment} (silent)" if line.get("silent_since_at") else moment
+
+
+def _offset(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:+.0f} s"
+
+
+def _usual(every_s: float | None) -> str:
+    return "" if every_s is None else f"every {in_words(max(every_s, 1.0))}"
 
 
 def _connector_row(connector: dict[str, Any], site: Site) -> dict[str, Any]:

@@ -19,14 +19,20 @@ from middleware.review.times import in_words
 # A message's time is read once a second at most: reading one costs 5 µs, and a clock does not wander that fast.
 CLOCK_EVERY_S = 1.0
 LOOK_EVERY_S = 10.0
+# Messages noted while the habit is read from the store, which takes seconds.
+MOST_UNLEARNED = 100_000
+# A storm of connections is over when none was damped for so long.
+CALM_AFTER_S = 60.0
 _NOBODY = AnalyzerIdentity()
 
 
 @dataclass(frozen=True, slots=True)
 class BehaviourStatus:
-    """For status pages. `silent_since` and times are seconds since 1970 UTC; None: it is not, or not known."""
+    """For status pages. Since when it is unusually silent (seconds since 1970 UTC), what is usual at this hour, and by
+    how much its clock is ahead; None: it is not, or not known.
+    """
 
-    silent_since: float | None
+    silent_since_at: float | None
     silence_limit_s: float | None
     usually_every_s: float | None
     clock_offset_s: float | None
@@ -48,10 +54,12 @@ class Behaviour:
         self._offset = ClockOffset()
         self._offset_at = 0.0
         self.habit = Habit(self._zone)
+        self._unlearned: list[float] | None = None  # while the habit is being read from the store
         self._running_since: float | None = None
         self._looked_at = 0.0
         self._usual: Usual | None = None
         self._silent_since: float | None = None
+        self._damped_at: float | None = None  # monotonic
 
     # -- each message -----------------------------------------------------------------------------
 
@@ -77,9 +85,30 @@ class Behaviour:
 
     def accepted(self, received_at: float) -> None:
         """A message was taken in: the line is not silent."""
-        self.habit.add(received_at)
+        if self._unlearned is None:
+            self.habit.add(received_at)
+        elif len(self._unlearned) < MOST_UNLEARNED:
+            self._unlearned.append(received_at)
         if self._silent_since is not None:
             self._judge_silence(received_at)
+
+    def damped(self, peer: str) -> None:
+        """One of a storm of connections had to wait for its turn."""
+        self._damped_at = self._clock.monotonic()
+        text = f"Line {self._line}: connections from {peer} come and go without a message."
+        self._health.raise_warning(WarnableCode.LINE_FLAPPING, self._line, text)
+
+    # -- what it remembers --------------------------------------------------------------------
+
+    def await_habit(self) -> None:
+        """A habit will be given to `remember`: until then nothing is judged, and what comes is noted."""
+        self._unlearned = []
+
+    def remember(self, habit: Habit) -> None:
+        """This was learned before; what came meanwhile is learned now."""
+        self.habit = habit
+        unlearned, self._unlearned = self._unlearned, None
+        habit.learn(moment for moment in unlearned or () if moment > (habit.last_at or 0.0))
 
     # -- now and then -----------------------------------------------------------------------------
 
@@ -94,7 +123,9 @@ class Behaviour:
         self._health.clear(WarnableCode.LINE_SILENT, self._line)
 
     def look(self) -> None:
-        """Is it silent for too long? Cheap; called each second."""
+        """Is it silent for too long, is a storm over? Cheap; called each second."""
+        if self._damped_at is not None:
+            self._look_for_calm(self._damped_at)
         now = self._now()
         if abs(now - self._looked_at) >= LOOK_EVERY_S:
             self._judge_silence(now)
@@ -114,6 +145,11 @@ class Behaviour:
     def _now(self) -> float:
         return self._clock.utc_now().timestamp()
 
+    def _look_for_calm(self, damped_at: float) -> None:
+        if self._clock.monotonic() - damped_at >= CALM_AFTER_S:
+            self._damped_at = None
+            self._health.clear(WarnableCode.LINE_FLAPPING, self._line)
+
     @property
     def _limit_s(self) -> float | None:
         if self._settings.silent_after_s is not None:
@@ -122,7 +158,7 @@ class Behaviour:
 
     def _judge_silence(self, now: float) -> None:
         self._looked_at = now
-        if self._running_since is None:
+        if self._running_since is None or self._unlearned is not None:
             return
         self._usual = self.habit.usual(now)
         last = self.habit.last_at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -76,6 +76,10 @@ class LineServices:
     random: Callable[[], float]
     make_transport: TransportMaker = make_transport
 
+    def for_intake(self) -> IntakeServices:
+        """What the line's intake needs of these."""
+        return IntakeServices(self.writer, self.reactor, self.clock, self.confirmations)
+
 
 class Line:
     """I am responsible for one analyzer's connection; what it sends goes to my intake."""
@@ -90,13 +94,7 @@ class Line:
         self._driver_id = driver.profile.driver.id
         self.behaviour = Behaviour(settings, driver, services.health, services.clock)
         self._intake = Intake(
-            settings.id,
-            driver,
-            IntakeServices(
-                services.writer, services.reactor, services.clock, services.confirmations
-            ),
-            self.behaviour,
-            self._message_accepted,
+            settings.id, driver, services.for_intake(), self.behaviour, self._message_accepted
         )
         answering = QueryServices(services.writer, services.clock, services.reactor.seconds)
         self._queries = QueryAnswers(settings, driver, answering)
@@ -132,6 +130,7 @@ class Line:
     def start(self) -> None:
         """Listen or dial. Raises PortTaken or DriverError; the line is then in state FAULT."""
         self._intake.resume()
+        self.behaviour.begin()
         if not self._hears_writer:
             self._hears_writer = True
             self._services.writer.on_writable_changed(self._writable_changed)
@@ -155,6 +154,7 @@ class Line:
         await self._relay.stop()
         await self._intake.drain()  # a session that was cut off left an incomplete message
         self.flush_counts()
+        self.behaviour.end()
         self._change(LineState.STOPPED, "stopped")
 
     def set_accepting(self, is_accepting: bool) -> None:
@@ -189,12 +189,14 @@ class Line:
             link=shim.link.state_name if shim else "",
             is_accepting=self._is_accepting and self._services.writer.is_writable,
             messages=self.messages,
-            last_message_at=self._last_message_at,
+            last_message_at=self._last_message_at or self.behaviour.habit.last_at,
             last_error=self._last_error,
             connections=dict(self._connections),
             frames=self._tally.frames(),
             bytes_in=self._tally.bytes_in,
             bytes_out=self._tally.bytes_out,
+            second_connection=getattr(self.settings.transport, "second_connection", ""),
+            **asdict(self.behaviour.status()),
         )
 
     def flush_counts(self) -> None:
@@ -219,6 +221,8 @@ class Line:
         self._connections[outcome.value] = self._connections.get(outcome.value, 0) + 1
         self._last_error = detail or self._last_error
         tell_refusal(self._services.health, self.id, outcome, peer, detail)
+        if outcome is ConnectionOutcome.DAMPED:
+            self.behaviour.damped(peer)
 
     def file_trouble(self, trouble: FileTrouble, text: str) -> None:
         """Something is wrong with the files of a folder; '': it is over."""
@@ -268,9 +272,14 @@ class Line:
             elif isinstance(event, MessageAbandoned):
                 self._intake.keep_incomplete(event)
             elif isinstance(event, SessionOpened):
-                self._prove()
+                if (
+                    shim.bytes_in
+                ):  # some links open their session with the connection: it proves nothing
+                    self._prove()
             elif isinstance(event, MessageDelivered | MessageNotDelivered):
                 self._queries.heard(shim, event)
+                if isinstance(event, MessageDelivered):
+                    self._prove()
             else:
                 self._note(event)
         if self._settled and shim.link.is_neutral:

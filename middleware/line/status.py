@@ -42,3 +42,8 @@ class LineStatus:
     frames: Mapping[str, int]
     bytes_in: int
     bytes_out: int
+    second_connection: str  # what becomes of one: replace, refuse; "" where there can be none
+    silent_since_at: float | None  # None: it is not unusually silent
+    silence_limit_s: float | None  # None: not known what is unusual at this hour
+    usually_every_s: float | None
+    clock_offset_s: float | None  # by how much the analyzer's clock is ahead; None: not known

@@ -112,4 +112,6 @@ class Supervisor:
 
     def _count(self) -> None:
         self.flush_counts()
+        for line in self._lines.values():
+            line.behaviour.look()
         self._tick = self._reactor.callLater(COUNT_EVERY_S, self._count)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from middleware.observe.events import BytesMoved, FramesCounted, QuirksUsed
+from middleware.observe.events import BytesMoved, CharactersDamaged, FramesCounted, QuirksUsed
+from middleware.transport.base import CountsDamage
 from middleware.transport.shim import Shim
 
 
@@ -17,6 +18,7 @@ class Tally:
         self._seen: Mapping[tuple[str, str], int] = {}  # of the link that is here
         self._bytes = [0, 0]
         self._bytes_seen = (0, 0)
+        self._damage_seen: Mapping[str, int] = {}
 
     @property
     def bytes_in(self) -> int:
@@ -36,6 +38,7 @@ class Tally:
         """A new connection: its link and shim count from nothing."""
         self._seen = {}
         self._bytes_seen = (0, 0)
+        self._damage_seen = {}
 
     def take(self, shim: Shim) -> None:
         """Count what has come since the last time; cheap, often called."""
@@ -54,6 +57,15 @@ class Tally:
                 self._totals[key] = self._totals.get(key, 0) + count
                 self._count(key, count)
         self._seen = counts
+        if isinstance(shim.transport, CountsDamage):
+            self._take_damage(shim.transport.damage())
+
+    def _take_damage(self, damage: Mapping[str, int]) -> None:
+        for kind, total in damage.items():
+            count = total - self._damage_seen.get(kind, 0)
+            if count:
+                CharactersDamaged(self._line, kind, count).emit()
+        self._damage_seen = damage
 
     def _count(self, key: tuple[str, str], count: int) -> None:
         what, name = key

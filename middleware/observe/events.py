@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from middleware.observe import log
+from middleware.observe.line_events import CharactersDamaged as CharactersDamaged
 from middleware.observe.line_events import ClockMeasured as ClockMeasured
 from middleware.observe.line_events import LastMessageKnown as LastMessageKnown
 from middleware.observe.line_events import SilenceJudged as SilenceJudged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from middleware.observe.metrics import gauge
+from middleware.observe.metrics import counter, gauge
 
 _NAN = float("nan")
 
@@ -45,3 +45,17 @@ class LastMessageKnown:
 
     def emit(self) -> None:
         gauge("labwire_line_last_activity_timestamp_seconds").labels(self.line).set(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class CharactersDamaged:
+    """Characters that a serial port received damaged since the last such event."""
+
+    line: str
+    kind: str
+    count: int
+
+    def emit(self) -> None:
+        counter("labwire_line_damaged_characters_total").labels(self.line, self.kind).inc(
+            self.count
+        )

@@ -103,6 +103,12 @@ TABLE: tuple[Metric, ...] = (
         "When the first certificate of a TLS file expires; role: own, peers (trusted), or relay_….",
         ("line", "connector", "role"),
     ),
+    Metric(
+        "labwire_line_damaged_characters_total",
+        _C,
+        "Characters that a serial port received damaged: parity, framing, overrun or break.",
+        ("line", "kind"),
+    ),
     Metric("labwire_line_bytes_total", _C, "Bytes on the line.", ("line", "direction")),
     Metric(
         "labwire_frames_total",

@@ -16,6 +16,7 @@ from middleware.errors import MiddlewareError
 from middleware.line.files import make_line_link
 from middleware.line.settings import LineSettings
 from middleware.model import ReleaseMode
+from middleware.settings.check_files import folders_are_one_lines, folders_can_be_used
 from middleware.settings.check_serial import (
     ports_have_one_line,
     ports_have_stable_names,
@@ -240,6 +241,8 @@ _RULES = (
     _everything_is_routed,
     _holding_lines_are_told,
     tls_can_work,
+    folders_can_be_used,
+    folders_are_one_lines,
 )
 
 

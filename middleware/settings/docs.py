@@ -45,6 +45,7 @@ _EXAMPLES: Mapping[str, Any] = {
     "connector.id": "lis",
     "connector.host": "127.0.0.1",
     "connector.port": 2576,
+    "connector.folder": "/srv/lis/results",
     "route.to": ["lis"],
 }
 
@@ -109,6 +110,9 @@ def reference(connectors: Mapping[str, ConnectorFactory]) -> str:
     return "\n".join(sections).rstrip()
 
 
+# The sample has one connector; the other types stand beside it, commented out.
+_SHOWN_CONNECTOR = "hl7_mllp"
+
 _HEAD = """\
 # Every setting of Labwire. What is commented out shows its default.
 # Generated from the models (make regenerate); the same as tables: config/README.md.
@@ -131,10 +135,14 @@ def example(connectors: Mapping[str, ConnectorFactory]) -> str:
         "# [line.transport]   # or: files in a folder\n"
         + _commented(_block("", "file_drop", FileDropSettings)),
     ]
-    for name, factory in sorted(connectors.items()):
-        own = _block("", "connector", factory.settings_model)
-        shell = _block("[[connector]]", "connector", ConnectorTable, given={"type": name})
-        blocks.append(shell + own)
+    for name in sorted(connectors, key=lambda one: (one != _SHOWN_CONNECTOR, one)):
+        own = _block("", "connector", connectors[name].settings_model)
+        if name == _SHOWN_CONNECTOR:
+            shell = _block("[[connector]]", "connector", ConnectorTable, given={"type": name})
+            blocks.append(shell + own)
+        else:
+            head = f'# [[connector]]   # or: type = "{name}", with the keys of every connector, and\n'
+            blocks.append(head + _commented(own))
     blocks += [_block("[[route]]", "route", Route), _block("[monitor]", "monitor", MonitorTable)]
     return "\n".join(blocks)
 

@@ -165,7 +165,7 @@ LATER: Mapping[str, str] = {
 }
 """Keys of the plan that this version does not know yet; the word for a person who copied them."""
 
-LATER_TYPES = frozenset({"lis2_host", "fhir", "http_json", "file_drop", "database"})
+LATER_TYPES = frozenset({"lis2_host", "fhir", "http_json", "database"})
 """Connector types of the plan that may not be in this version."""
 
 

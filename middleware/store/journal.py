@@ -338,3 +338,28 @@ def last_received(conn: Connection) -> dict[str, float]:
         select(JOURNAL.c.line, JOURNAL.c.received_at).where(JOURNAL.c.id.in_(newest))
     )
     return {row.line: row.received_at for row in rows}
+
+
+_NEWEST = (
+    select(JOURNAL.c.id, JOURNAL.c.received_at, JOURNAL.c.state)
+    .where(JOURNAL.c.line == bindparam("of_line"), JOURNAL.c.id < bindparam("before"))
+    .order_by(JOURNAL.c.id.desc())
+    .limit(bindparam("count"))
+)
+_PAGE = 100
+_LAST_ID = 2**62
+
+
+def received_after(conn: Connection, line: str, after: float, most: int) -> list[float]:
+    """When the newest entries of a line's analyzer were received, in the order of arrival: at most `most` of those
+    after `after`. Reads little more than it answers.
+    """
+    found: list[float] = []
+    before = _LAST_ID
+    while len(found) < most:
+        page = fetch(conn, _NEWEST, {"of_line": line, "before": before, "count": _PAGE})
+        found += [at for _, at, state in page if at > after and state != JournalState.REFUSED]
+        if len(page) < _PAGE or page[-1][1] <= after:
+            break
+        before = page[-1][0]
+    return found[:most][::-1]

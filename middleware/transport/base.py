@@ -5,6 +5,7 @@ A transport makes no decisions about bytes: for each connection it asks its owne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -30,7 +31,9 @@ class ConnectionOutcome(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED_PEER = "refused_peer"  # not among the addresses allowed to connect
-    REFUSED_TLS = "refused_tls"  # it did not prove itself, or did not speak TLS; `detail` says which
+    REFUSED_TLS = (
+        "refused_tls"  # it did not prove itself, or did not speak TLS; `detail` says which
+    )
     REFUSED_BUSY = "refused_busy"  # a second connection where the setting says `refuse`
     DAMPED = "damped"  # one of a storm of connections without a message: it waits for its turn
     REPLACED = "replaced"  # closed because the peer connected once more
@@ -106,4 +109,13 @@ class Transport(Protocol):
 
     def stop(self) -> Deferred[None]:
         """Close the connection and stop; fires when all is closed. Stopping twice is harmless."""
+        ...
+
+
+@runtime_checkable
+class CountsDamage(Protocol):
+    """A connection whose system counts the characters that arrive damaged: a serial port's."""
+
+    def damage(self) -> Mapping[str, int]:
+        """Since the port was opened, by kind: `parity`, `framing`, `overrun`, `break`; empty: not known."""
         ...

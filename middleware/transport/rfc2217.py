@@ -26,6 +26,9 @@ AHEAD_BYTES = 65536
 _KEEPALIVE = SimpleNamespace(
     keepalive_idle_s=3, keepalive_interval_s=2, keepalive_count=3, user_timeout_s=9
 )
+# The longest sub-negotiation that is read; those of RFC 2217 have a few bytes (its signature: a line of text).
+LONGEST_OPTION_BYTES = 4096
+_ESCAPED, _BEGINS, _ENDS = b"\xff\xff", b"\xff\xfa", b"\xff\xf0"
 
 
 class Rfc2217Transport(KeptPort):
@@ -38,12 +41,40 @@ class Rfc2217Transport(KeptPort):
         return ThreadedOpener(lambda: open_remote_port(settings), self._reactor, self.address)
 
 
+class OptionGuard:
+    """A socket that ends a connection whose sub-negotiation never ends: pyserial would collect it for ever."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self._peer = peer
+        self._last = b""
+        self._open_bytes = 0  # since a sub-negotiation began; 0: none is open
+
+    def recv(self, size: int) -> bytes:
+        """As a socket's. Raises OSError for an option beyond LONGEST_OPTION_BYTES."""
+        data = self._peer.recv(size)
+        seen = (self._last + data).replace(_ESCAPED, b"")
+        self._last = seen[-1:] if seen.endswith(b"\xff") else b""
+        begins, ends = seen.rfind(_BEGINS), seen.rfind(_ENDS)
+        if begins > ends:
+            self._open_bytes = len(seen) - begins
+        elif ends >= 0:
+            self._open_bytes = 0
+        elif self._open_bytes:
+            self._open_bytes += len(seen)
+        if self._open_bytes > LONGEST_OPTION_BYTES:
+            raise OSError("the terminal server sent an option without an end")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._peer, name)
+
+
 class BoundedRfc2217(pyserial_rfc2217.Serial):
     """pyserial's client that keeps waiting bytes when it opens, and reads only so far ahead."""
 
     # pyserial's own fields, which it does not declare.
     _read_buffer: Any
-    _socket: socket.socket
+    _socket: Any
     _telnet_options: Any
     _rfc2217_options: Any
 
@@ -56,6 +87,7 @@ class BoundedRfc2217(pyserial_rfc2217.Serial):
     def bound(self) -> None:
         """From now on pyserial's reader waits when so much is read ahead; TCP then holds the sender."""
         self._read_buffer.maxsize = AHEAD_BYTES
+        self._socket = OptionGuard(self._socket)
 
     def keep_alive(self) -> None:
         """Let the system find a terminal server that is gone."""
@@ -89,8 +121,8 @@ def open_remote_port(settings: Rfc2217Settings) -> Any:
     port.port = f"rfc2217://{host}:{settings.port}?timeout={settings.connect_timeout_s}"
     try:
         port.open()
-        port.bound()
         port.keep_alive()
+        port.bound()
     except (OSError, ValueError, queue.Empty) as error:
         raise _trouble(settings, port, error) from error
     return port

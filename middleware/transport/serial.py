@@ -12,7 +12,7 @@ import fcntl
 import os
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -33,6 +33,10 @@ from middleware.transport.serial_settings import SerialSettings
 from middleware.transport.shim import Shim
 
 READ_BYTES = 65536
+# Linux: struct serial_icounter_struct of <linux/serial.h>, and the request that fills it.
+_TIOCGICOUNT: int | None = getattr(termios, "TIOCGICOUNT", None)
+_COUNTS = struct.Struct("20i")
+_DAMAGE = {"framing": 6, "overrun": 7, "parity": 8, "break": 9}
 _NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 # Between two looks whether the port has sent what it holds.
 _LOOK_EVERY_S = 0.01
@@ -84,6 +88,7 @@ class DescriptorPort(FileDescriptor):
         self._gone: Gone | None = None
         self._is_cut = False
         self._give_up_at = 0.0
+        self._damage_before = self._damage_now()
 
     # -- OpenPort ---------------------------------------------------------------------------------
 
@@ -138,6 +143,22 @@ class DescriptorPort(FileDescriptor):
             shim.connectionLost(reason)
         if gone is not None:
             gone(isinstance(reason.value, PortLost))
+
+    # -- CountsDamage -----------------------------------------------------------------------------
+
+    def damage(self) -> Mapping[str, int]:
+        """What the driver of the port has counted since it was opened; one cheap question to the system."""
+        before = self._damage_before
+        return {kind: total - before.get(kind, 0) for kind, total in self._damage_now().items()}
+
+    def _damage_now(self) -> dict[str, int]:
+        if _TIOCGICOUNT is None:
+            return {}
+        try:
+            counts = _COUNTS.unpack(fcntl.ioctl(self._fd, _TIOCGICOUNT, bytes(_COUNTS.size)))
+        except (OSError, ValueError):  # a pseudo-terminal, or closed
+            return {}
+        return {kind: counts[place] for kind, place in _DAMAGE.items()}
 
     # -- what the shim asks -----------------------------------------------------------------------
 

@@ -53,7 +53,8 @@ def open_port(settings: SerialSettings) -> Any:
         port.exclusive = True
     try:
         port.open()
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # Whatever it is, the port is tried again; pyserial lets termios.error through, which is no OSError.
         raise trouble_of(settings, error) from error
     return port
 

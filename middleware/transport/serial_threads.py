@@ -67,8 +67,11 @@ class ThreadedOpener:
                 port.timeout = READ_TIMEOUT_S
             except PortTrouble as trouble:
                 self._reactor.callFromThread(failed, trouble)
-                return
-            self._reactor.callFromThread(opened, ThreadedPort(self._reactor, port, self._name))
+            except Exception as error:  # noqa: BLE001 - told, and tried again
+                other = PortTrouble(f"{self._name} could not be opened: {_first_line(error)}")
+                self._reactor.callFromThread(failed, other)
+            else:
+                self._reactor.callFromThread(opened, ThreadedPort(self._reactor, port, self._name))
 
         threading.Thread(target=work, name=f"opens {self._name}", daemon=True).start()
 
@@ -76,7 +79,7 @@ class ThreadedOpener:
 class ThreadedPort:
     """An open port with a reader and a writer; to the shim it looks like a transport of Twisted's.
 
-    The fields below `_changed` are shared with the threads, and touched only while it is held.
+    The fields below `_changed` are shared with the threads, and changed only while it is held.
     """
 
     def __init__(self, reactor: Any, port: Any, name: str) -> None:
@@ -108,7 +111,12 @@ class ThreadedPort:
 
     def discard(self) -> None:
         """Close it unused; some ports take their time."""
-        threading.Thread(target=self._port.close, daemon=True).start()
+
+        def work() -> None:
+            with contextlib.suppress(OSError):
+                self._port.close()
+
+        threading.Thread(target=work, name=f"closes {self._name}", daemon=True).start()
 
     # -- what the shim asks -----------------------------------------------------------------------
 
@@ -226,7 +234,7 @@ class ThreadedPort:
         """Waits until the last read was taken and the shim does not rest; False at the end."""
         with self._changed:
             while not self._is_cut and (
-                self._is_paused or not self._is_taken or (self._is_ending and not self._is_cut)
+                self._is_paused or not self._is_taken or self._is_ending
             ):
                 self._changed.wait()
             return not self._is_cut

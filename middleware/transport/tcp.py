@@ -162,23 +162,27 @@ class TcpListener(protocol.ServerFactory):
         if not self._is_allowed(peer):
             self._owner.connection_seen(ConnectionOutcome.REFUSED_PEER, peer)
             return None
+        if self._tls is None:
+            return self._wait_for_turn(peer)
+        # Only who is proved can make a storm: strangers must not keep the analyzer waiting.
+        return self._tls.layer(
+            lambda: self._wait_for_turn(peer), lambda refusal: self._refused(peer, refusal)
+        )
+
+    def _wait_for_turn(self, peer: str) -> Any:
         return self._damping.admit(
             lambda: self._begin(peer),
             lambda: self._owner.connection_seen(ConnectionOutcome.DAMPED, peer),
         )
 
-    def _begin(self, peer: str) -> Shim | TlsLayer | None:
+    def _refused(self, peer: str, refusal: TlsRefusal) -> None:
+        self._owner.connection_seen(ConnectionOutcome.REFUSED_TLS, peer, str(refusal))
+
+    def _begin(self, peer: str) -> Shim | None:
         """The peer's turn: what speaks with it from now on."""
-
-        def refused(refusal: TlsRefusal) -> None:
-            self._damping.ended(is_barren=True)
-            self._owner.connection_seen(ConnectionOutcome.REFUSED_TLS, peer, str(refusal))
-
-        if self._tls is not None:
-            return self._tls.layer(lambda: self._admit(peer), refused)
         shim = self._admit(peer)
-        if shim is not None:
-            expect_plain_text(shim, refused)
+        if shim is not None and self._tls is None:
+            expect_plain_text(shim, lambda refusal: self._refused(peer, refusal))
         return shim
 
     def _admit(self, peer: str) -> Shim | None:

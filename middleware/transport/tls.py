@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.protocol import Protocol
+
 from middleware.transport.shim import Shim
 from middleware.transport.tls_certificate import Certificate, certificate_of
 from middleware.transport.tls_context import TlsContexts
@@ -39,11 +41,11 @@ class TlsEnd:
         self._contexts.current()
 
     def layer(
-        self, proved: Callable[[], Shim | None], refused: Callable[[TlsRefusal], None]
+        self, proved: Callable[[], Protocol | None], refused: Callable[[TlsRefusal], None]
     ) -> TlsLayer:
         """The protocol for a new socket. Exactly one of the two is called, unless it is cut off by `cut_off`."""
 
-        def has_proved() -> Shim | None:
+        def has_proved() -> Protocol | None:
             self._waiting.pop(layer, None)
             return proved()
 

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from middleware.errors import MiddlewareError
-from middleware.transport.shim import Drain, Shim
+from middleware.transport.shim import Drain
 from middleware.transport.tls_refusal import TlsReason, TlsRefusal, refusal_of
 
 # A peer that has not proved itself within this time is sent away.
@@ -48,9 +48,9 @@ class TlsSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TlsOutcome:
-    """Who hears how the handshake ended, exactly once. `proved` gives the shim, or None to hang up."""
+    """Who hears how the handshake ended, exactly once. `proved` gives who stands above, or None to hang up."""
 
-    proved: Callable[[], Shim | None]
+    proved: Callable[[], protocol.Protocol | None]
     refused: Callable[[TlsRefusal], None]
 
 
@@ -67,7 +67,9 @@ class TlsLayer(protocol.Protocol):
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._ssl: Any = None
-        self._above: Shim | None = None
+        self.protocol: protocol.Protocol | None = (
+            None  # who stands above; Twisted's transports name it so
+        )
         self._timer: IDelayedCall | None = None
         self._wake: IDelayedCall | None = None
         self._send_some: Callable[[bytes], Any] | None = None
@@ -93,7 +95,7 @@ class TlsLayer(protocol.Protocol):
         if self._is_over:
             return
         self._incoming.write(data)
-        if self._above is not None:
+        if self.protocol is not None:
             self._deliver()
             return
         if not self._has_heard and data[0] not in _FIRST_TYPES:
@@ -106,8 +108,8 @@ class TlsLayer(protocol.Protocol):
         """Twisted: the socket is gone."""
         was_over, self._is_over = self._is_over, True
         self._cancel_timers()
-        if self._above is not None:
-            self._above.connectionLost(self._ended_by_tls() or reason)
+        if self.protocol is not None:
+            self.protocol.connectionLost(self._ended_by_tls() or reason)
         elif not was_over:
             self.refusal = TlsRefusal(TlsReason.BROKEN_OFF)
             self._outcome.refused(self.refusal)
@@ -144,11 +146,11 @@ class TlsLayer(protocol.Protocol):
             self.refuse(refusal)
             return
         self._cancel_timers()
-        self._above = self._outcome.proved()
-        if self._above is None:
+        self.protocol = self._outcome.proved()
+        if self.protocol is None:
             self.loseConnection()
             return
-        self._above.makeConnection(self)  # type: ignore[no-untyped-call]
+        self.protocol.makeConnection(self)  # type: ignore[no-untyped-call]
         self._deliver()
 
     # -- what the shim asks of its transport ------------------------------------------------------
@@ -168,7 +170,7 @@ class TlsLayer(protocol.Protocol):
 
     def loseConnection(self) -> None:
         """Tell the peer that this is the end, and close."""
-        if self._is_over and self._above is None:
+        if self._is_over and self.protocol is None:
             return
         self._close()
 
@@ -205,7 +207,7 @@ class TlsLayer(protocol.Protocol):
 
     def _deliver(self) -> None:
         """Hand up what can be decrypted, as long as the shim takes it."""
-        if self._is_delivering or self._above is None:
+        if self._is_delivering or self.protocol is None:
             return
         self._is_delivering = True
         try:
@@ -215,7 +217,7 @@ class TlsLayer(protocol.Protocol):
                 if not data:
                     self._close()  # the peer said that this is its end
                     return
-                self._above.dataReceived(data)
+                self.protocol.dataReceived(data)
         except ssl.SSLWantReadError:
             self._holds = False
         except ssl.SSLZeroReturnError:

@@ -231,13 +231,13 @@ def test_a_refused_query_is_a_fault_of_the_message_and_asks_nothing() -> None:
         (message(header("QCN^J01^QCN_J01", "1"), "QID|1|N/D"), MessageKind.QUERY),
         (message(header("OML^O33^OML_O33", "1")), MessageKind.ORDER),
         (message(header("ESU^U01^ESU_U01", "1")), MessageKind.OTHER),
-        (b"", MessageKind.OTHER),
-        (b"MSH", MessageKind.OTHER),
-        (b"\x00\xff" * 50, MessageKind.OTHER),
+        (b"", MessageKind.UNREADABLE),
+        (b"MSH", MessageKind.UNREADABLE),
+        (b"\x00\xff" * 5, MessageKind.UNREADABLE),
     ],
 )
 def test_a_glance_tells_what_a_message_is(text: bytes, kind: MessageKind) -> None:
-    """MSH-9 decides; nonsense is `other`."""
+    """MSH-9 decides; nonsense is unreadable."""
     assert generic_law().kind(text) is kind
 
 

@@ -113,7 +113,7 @@ def test_a_control_says_which_material_and_lot_was_measured() -> None:
         'SPM|1|||""|||||||Q^^HL70369', "SAC|||CTRL-L2",
         "INV|CTRL-L2^Demo control level 2^99DEMO|OK^^HL70383|CO^^HL70384|||||||||20270131||||45821",
         'OBR|1|""||GLU^Glucose^99DEMO', ORC, obx("14.9"),
-    )  # fmt: skip
+    ).results  # fmt: skip
     assert (result.specimen.sample_id, result.specimen.role) == ("CTRL-L2", SampleRole.QC)
     said = " ".join(one.text for one in result.comments)
     assert "Demo control level 2" in said
@@ -132,7 +132,15 @@ def test_control_material_is_a_control_whatever_the_specimen_says() -> None:
 )
 def test_the_run_is_what_the_analyzer_numbered(sent: str, run: int) -> None:
     """OBX-4 numbers the runs; a second run is for a person, even alone in its message."""
-    assert decoded(SPM, SAC, OBR, obx(run=sent)).results[0].run == run
+    (result,) = decoded(SPM, SAC, OBR, obx(run=sent)).results
+    assert result.run == run
+    assert result.test_detail == ("x" if sent == "x" else "")
+
+
+def test_another_code_of_the_same_test_is_no_other_kind_of_it() -> None:
+    """LOINC beside the maker's code must not make a second test of it."""
+    (result,) = decoded(SPM, SAC, OBR, obx(code="GLU^Glucose^99DEMO^2345-7^Glucose^LN")).results
+    assert (result.test_code, result.test_detail) == ("GLU", "")
 
 
 def test_a_supplemental_observation_is_not_the_main_result() -> None:
@@ -172,7 +180,7 @@ def test_a_cancelled_step_without_a_value_was_not_obtained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [("IP", "measuring"), ("CA", "cancelled"), ("", "no result")]
+    ("code", "words"), [("IP", "ORC-5 is IP"), ("CA", "ORC-5 is CA"), ("", "no result")]
 )
 def test_a_status_without_a_result_is_kept_in_words(code: str, words: str) -> None:
     """Scheduled, in process, cancelled: no result is invented from it."""

@@ -66,17 +66,25 @@ EXPECTED: dict[str, Expected] = {
 }
 
 
-NO_HEADER = "the file does not begin with a header record (line 1 of the file) (LIS02-A2 5.1)"
+NO_HEADER = (
+    "the file does not begin with a header record (line 1 of the file) (LIS02-A2 5.1) "
+    "Look at the file; the driver does not fit it, or it is not whole."
+)
 # What the generic driver makes of them: it delivers what the standard explains, and holds or refuses the rest.
 GENERIC: dict[str, Expected] = {
     "astm1394__centaurxp_order1": Expected(),
     "astm1394__centaurxp_query1": Expected(state="not_answered"),
-    "astm1394__centaurxp_result1": Expected(),
-    "go-astm__euroimmun_analyzer1": Expected(),
-    "go-astm__ihcom_bloodtype": Expected(),
+    "astm1394__centaurxp_result1": Expected(delivered=3),
+    # The specimen stands where the patient does.
+    "go-astm__euroimmun_analyzer1": Expected(
+        held={"no_sample_id several_runs unexplained_value": 11, "no_sample_id several_runs": 9}
+    ),
+    "go-astm__ihcom_bloodtype": Expected(delivered=3, held={"partial unexplained_value": 1}),
     "lab_lis__selectra_prom": Expected(state="unreadable", reason=NO_HEADER),
     "levinalex-lis__immulite_results": Expected(state="unreadable", reason=NO_HEADER),
-    "oe-analyzer-bridge__genexpert_hivvl_error": Expected(),
+    "oe-analyzer-bridge__genexpert_hivvl_error": Expected(
+        held={"placeholder_sample_id unexplained_value": 14}
+    ),
     "tgenaux-astm-lis__ortho_vision": Expected(state="unreadable", reason=NO_HEADER),
 }
 TABLES = {"their own drivers": EXPECTED, "generic_astm": GENERIC}

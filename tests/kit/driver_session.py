@@ -19,8 +19,10 @@ _NAMES = {
     "ENQ": 5,
     "TAB": 9,
     "LF": 10,
+    "VT": 11,
     "CR": 13,
     "ETB": 23,
+    "FS": 28,
 }
 NAK, EOT = b"\x15", b"\x04"
 TRANSMISSIONS = 6  # LIS01-A2 6.5.1.2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ class PlainLis:
     port: int = 0
     answer: Callable[[Arrival], str] = _answer_accept
     arrivals: list[Arrival] = field(default_factory=list)
+    context: ssl.SSLContext | None = None  # of the standard library as well; without it, in the clear
 
     def start(self) -> PlainLis:
         self._stopping = False
@@ -85,6 +87,9 @@ class PlainLis:
     def _serve(self, connection: socket.socket) -> None:
         buffer = b""
         try:
+            if self.context is not None:
+                connection = self.context.wrap_socket(connection, server_side=True)
+                self._connections.append(connection)
             while data := connection.recv(65536):
                 buffer += data
                 while (end := buffer.find(b"\x1c\r")) >= 0:

@@ -15,6 +15,7 @@ from middleware.delivery.catalogue import discover_connectors
 from middleware.driver import page
 from middleware.settings import docs
 from middleware.wire.lis1 import diagram
+from middleware.wire.poct1a import diagram as poct1a_diagram
 from tests.kit.places import ROOT
 
 Sections = Callable[[], dict[str, str]]
@@ -24,6 +25,7 @@ GENERATED: dict[str, Sections] = {
     "drivers/README.md": lambda: page.drivers_sections(drivers.CATALOGUE.profiles()),
     "middleware/driver/README.md": page.profile_sections,
     "middleware/wire/lis1/README.md": diagram.sections,
+    "middleware/wire/poct1a/README.md": poct1a_diagram.sections,
     "drivers/protocols/columns/README.md": lambda: {"keys": page.section_tables(columns.SECTIONS)},
     "config/README.md": lambda: {"settings": docs.reference(discover_connectors().factories)},
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from middleware.transport.base import ConnectionOutcome, TransportState
-from middleware.transport.rfc2217 import Rfc2217Transport
+from middleware.transport.rfc2217 import OptionGuard, Rfc2217Transport
 from middleware.transport.serial_settings import Rfc2217Settings
 from tests.kit.rfc2217_box import PlainTelnetBox, Rfc2217Box
 from tests.kit.small_reactor import SmallReactor
@@ -173,3 +173,28 @@ def test_a_link_that_rests_bounds_what_is_read_ahead(small: SmallReactor, box: R
     owner.shims[0]._settle()
     small.until(lambda: sum(map(len, owner.links[0].received)) == sent)
     small.finish(transport.stop())
+
+
+class _Reads:
+    """A socket that gives what was laid ready."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def recv(self, _size: int) -> bytes:
+        return self._pieces.pop(0)
+
+
+def test_an_option_without_an_end_ends_the_connection() -> None:
+    """A broken or hostile box must not fill the memory of the node."""
+    guard = OptionGuard(_Reads([b"data\xff", b"\xfa\x2c", *[b"x" * 1000] * 9]))  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="option without an end"):
+        for _ in range(11):
+            guard.recv(1024)
+
+
+def test_options_that_end_and_data_that_looks_like_one_pass() -> None:
+    """Doubled FF is data, also before FA; 100 kB of it are no option."""
+    pieces = [b"\xff\xfa\x2c\x07\x00\xff\xf0", b"\xff\xff\xfa", *[b"y" * 1000] * 100]
+    guard = OptionGuard(_Reads(list(pieces)))  # type: ignore[arg-type]
+    assert [guard.recv(1024) for _ in pieces] == pieces

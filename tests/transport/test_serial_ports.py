@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from serial import SerialException
 
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.kept_port import KeptPort
@@ -362,6 +363,30 @@ def test_a_port_that_belongs_to_others_is_told_with_the_group_to_join(tmp_path: 
     assert str(trouble) == f"{tmp_path} may not be opened by this account"
     assert "Labwire's account" in trouble.what_to_do
     assert "group" in trouble.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOENT, "is not there: unplugged, or another name"),
+        (errno.EIO, "is not there: unplugged, or another name"),
+        (errno.ENXIO, "is not there: unplugged, or another name"),
+        (errno.EBUSY, "is in use by another program"),
+        (errno.EAGAIN, "is in use by another program"),
+        (errno.EPERM, "may not be opened by this account"),
+        (errno.ENOTTY, "is no serial port, or refuses these settings"),
+        (errno.EMFILE, "could not be opened: "),
+    ],
+)
+def test_each_trouble_is_told_in_words_with_what_to_do(number: int, words: str) -> None:
+    """Also where pyserial hides the system's error behind one of its own."""
+    settings = SerialSettings(type="serial", port="/dev/ttyS9")
+    hidden = SerialException("Could not configure port")
+    hidden.__context__ = termios.error(number, os.strerror(number))
+    for error in (OSError(number, os.strerror(number)), hidden):
+        trouble = trouble_of(settings, error)
+        assert str(trouble).startswith(f"/dev/ttyS9 {words}")
+        assert trouble.what_to_do.endswith(".")
 
 
 def test_a_speed_outside_the_list_is_set_too(

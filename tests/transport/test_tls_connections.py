@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from middleware.transport.base import ConnectionOutcome, TransportState
+from middleware.transport.damping import MOST_BARREN
 from middleware.transport.tls_context import TlsFilesBad
 from middleware.transport.tls_layer import TlsLayer
 from middleware.wire.events import MessageReceived
@@ -345,3 +346,32 @@ def test_stopping_in_the_middle_of_a_handshake_leaves_nothing_behind(tls_world: 
 
 def connection_peer(world: TlsWorld) -> MemoryPeer:
     return MemoryPeer(server_context(world.lis), is_server=True)
+
+
+# -- storms ---------------------------------------------------------------------------------------
+
+
+def test_a_storm_of_strangers_does_not_make_the_analyzer_wait(tls_world: TlsWorld) -> None:
+    """Turns are for those who proved themselves; a stranger has none."""
+    bench = listening(tls_world)
+    for _ in range(MOST_BARREN + 5):
+        bench.call(client_context(tls_world.ca, tls_world.stranger))
+    bench.call(client_context(tls_world.ca, tls_world.analyzer))
+    assert bench.owner.outcomes[-1] is ConnectionOutcome.ACCEPTED
+
+
+def test_an_analyzer_that_flaps_gets_its_turn_and_loses_no_byte(tls_world: TlsWorld) -> None:
+    """Damped after its handshake; what it sent meanwhile reaches the line."""
+    bench = listening(tls_world)
+    context = client_context(tls_world.ca, tls_world.analyzer)
+    for _ in range(MOST_BARREN):
+        bench.call(context).lose()
+    waiting = bench.call(context)
+    assert bench.owner.outcomes[-1] is ConnectionOutcome.DAMPED
+    waiting.give(waiting.peer.encrypted(b"\x05", b"more"))
+    bench.reactor.advance(1.1)
+    assert b"".join(bench.owner.links[-1].received) == b"\x05more"
+    waiting.give(waiting.peer.encrypted(b"!"))
+    assert bench.owner.links[-1].received[-1] == b"!"
+    bench.owner.shims[-1].send_message(b"\x06")
+    assert waiting.heard() == b"\x06"

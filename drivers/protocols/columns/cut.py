@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Mapping
 
 from drivers.protocols.columns.settings import ColumnsSettings
+from drivers.protocols.columns.sylk import CELL_END
 
 LONGEST_LINE = 64 * 1024
 """Characters. The widest table known to us has some 300 columns and 8,000 characters in a row."""
@@ -22,6 +23,8 @@ def make_cutter(settings: ColumnsSettings) -> Cutter:
     """A function from a line to its cells, as they stand; it raises NotARow."""
     if settings.positions:
         return fixed_cutter(settings.positions, may_be_short=settings.short_rows)
+    if settings.sylk:
+        return delimited_cutter(CELL_END)
     return delimited_cutter(settings.delimiter, settings.quote)
 
 

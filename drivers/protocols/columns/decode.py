@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from drivers.protocols.columns.cut import NotARow, make_cutter
 from drivers.protocols.columns.layout import Layout, Plan, make_layout
-from drivers.protocols.columns.paths import uses_of
+from drivers.protocols.columns.paths import preamble_keys, uses_of
 from drivers.protocols.columns.preamble import Preamble
 from drivers.protocols.columns.results import ResultReader, Runs
 from drivers.protocols.columns.row import Row, row_locator
@@ -63,6 +63,7 @@ class TableReader:
         locate = row_locator(settings.nothing)
         self._profile, self._settings = profile, settings
         self._plan = Plan(settings, uses_of(profile, settings), locate)
+        self._keys = preamble_keys(self._plan.uses)
         self._cut = make_cutter(settings)
         self._specimens = SpecimenReader(profile.specimen, locate, settings.sample_id_pattern)
         self._results = ResultReader(profile, locate, settings)
@@ -81,7 +82,7 @@ class TableReader:
     def read(self, lines: list[str], time_zone: str) -> Envelope:
         """The file as an Envelope; DriverError when it is not a table that the profile describes."""
         settings = self._settings
-        file = _File(time_zone, Preamble(settings.heading, settings.preamble_separator))
+        file = _File(time_zone, self._new_preamble())
         if not settings.heading:
             self._begin(file, [*settings.names, *settings.positions], 0)
         for number, line in enumerate(lines, start=1):
@@ -90,6 +91,10 @@ class TableReader:
         if file.layout is None:
             raise file.preamble.no_headings()
         return self._envelope(file)
+
+    def _new_preamble(self) -> Preamble:
+        settings = self._settings
+        return Preamble(settings.heading, self._keys, settings.preamble_separator)
 
     def _envelope(self, file: _File) -> Envelope:
         texts = [read(file.first) if file.first is not None else "" for read in self._header]

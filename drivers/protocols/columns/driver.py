@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from drivers.protocols.columns.decode import TableReader
 from drivers.protocols.columns.settings import read_settings
+from drivers.protocols.columns.sylk import rows_of_sheet
 from drivers.protocols.columns.text import lines_of
 from middleware.driver.api import NO_CONTEXT, DecodeContext, LinkContext
 from middleware.driver.profile import DriverRole, Profile
@@ -50,6 +51,8 @@ class ColumnsDriver:
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
         """Read a whole file. Raises DriverError (`record` is the line) when it cannot be read at all."""
         lines = lines_of(text, self._settings.encoding or context.encoding)
+        if self._settings.sylk:
+            lines = rows_of_sheet(lines)
         return self._reader.read(lines, context.time_zone)
 
 

@@ -112,7 +112,7 @@ def make_layout(
         plan,
         len(headings),
         tuple(picks.items()),
-        {path: text for path, text in preamble.items() if _is_used(path, plan.uses)},
+        dict(preamble),
         [
             (JOINED + name, [plan.locate(path) for path in parts])
             for name, parts in plan.settings.joined.items()
@@ -137,10 +137,6 @@ def _find(use: PathUse, places: Places, preamble: Mapping[str, str], picks: dict
 
 def _is_optional(use: PathUse, settings: ColumnsSettings) -> bool:
     return any(path in settings.optional for path in use.paths)
-
-
-def _is_used(path: str, uses: Sequence[PathUse]) -> bool:
-    return any(path in use.paths for use in uses)
 
 
 def _heading_alarms(settings: ColumnsSettings, headings: Sequence[str]) -> list[_HeadingAlarm]:

@@ -31,6 +31,11 @@ def uses_of(profile: Profile, settings: ColumnsSettings) -> list[PathUse]:
     return uses
 
 
+def preamble_keys(uses: Iterable[PathUse]) -> frozenset[str]:
+    """The paths of the lines above the headings that somebody reads."""
+    return frozenset(path for use in uses for path in use.paths if path.startswith(PREAMBLE))
+
+
 def _uses_of_sections(profile: Profile) -> Iterator[PathUse]:
     yield from (PathUse("identify", (path,)) for path in profile.identify)
     for name in ("header", "specimen", "result"):

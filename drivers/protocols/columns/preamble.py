@@ -8,20 +8,23 @@ from collections.abc import Collection
 from drivers.protocols.columns.paths import PREAMBLE
 from middleware.errors import DriverError
 
-LONGEST_PREAMBLE = 1_000
-"""Lines. The longest known to us has 45."""
+LONGEST_PREAMBLE = 20_000
+"""Lines. Some software writes the raw readings of a whole plate above its results."""
 
 
 class Preamble:
-    """I collect the lines above the headings of one file.
+    """I collect the lines above the headings of one file, those with a path in `keys`.
 
     A key that comes twice with different values says nothing: it could be either.
     """
 
-    def __init__(self, wanted: Collection[str], separator: str) -> None:
+    def __init__(
+        self, wanted: Collection[str], keys: Collection[str] = (), separator: str = ""
+    ) -> None:
         self._wanted = frozenset(wanted)
         # A word that a heading row must hold, however its cells are quoted.
         self._mark = max(re.findall(r"\w+", " ".join(wanted)), key=len, default="")
+        self._keys = keys
         self._separator = separator
         self._nearest: tuple[int, list[str]] = (0, sorted(wanted))
         self._lines = 0
@@ -45,10 +48,10 @@ class Preamble:
         missing = sorted(self._wanted.difference(cell.strip() for cell in cells))
         if len(missing) < len(self._nearest[1]):
             self._nearest = (line, missing)
-        key, value = self._split(cells)
-        if not key:
-            return
         path = self.path_of(cells)
+        if path not in self._keys:
+            return
+        value = self._split(cells)[1]
         known = self.texts.setdefault(path, value)
         if known != value:
             self.texts[path] = ""

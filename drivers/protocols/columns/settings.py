@@ -171,6 +171,9 @@ class ColumnsSettings(Section):
         default=None,
         description="Character encoding; none: the line's. A byte order mark and UTF-16 are recognised first.",
     )
+    sylk: bool = Field(
+        default=False, description="The file is a SYLK sheet (.slk); its cells need no delimiter."
+    )
     delimiter: str = Field(
         default=",", min_length=1, max_length=1, description="Between columns: , ; | or a tab."
     )
@@ -258,7 +261,7 @@ class ColumnsSettings(Section):
         return spread.parts if spread is not None else frozenset()
 
 
-SECTIONS = (
+SECTIONS: tuple[type[Section], ...] = (
     ColumnsSettings,
     RowRule,
     AlarmRule,

@@ -1,120 +1,66 @@
-"""Reads a whole message into an Envelope: results bound to their own specimen, queries, and what stayed unread."""
+"""Reads a LAW message as HL7 is read, and adds what only LAW says: queries, runs, steps, reagents, controls."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
-from drivers.protocols.law.groups import Contained, Ordered, group_segments
-from drivers.protocols.law.paths import check_paths, locate
+from drivers.protocols.hl7.decode import MessageReader
+from drivers.protocols.hl7.groups import Group, Observed, cut
+from drivers.protocols.hl7.texts import read_texts
+from drivers.protocols.law.options import LawSection
 from drivers.protocols.law.queries import QueryFault, host_query, is_query, read_asked
-from drivers.protocols.law.results import Place, ResultReader, read_notes
-from drivers.protocols.law.sent_value import ATTACHED
-from drivers.protocols.law.specimens import SpecimenReader, control_comments
-from drivers.protocols.law.tables import STEP_REASONS, QueryScope
-from middleware.driver.api import AnalyzerIdentity, DecodeContext
-from middleware.driver.mapping import text_reader
+from drivers.protocols.law.tables import STEP_CANCELLED, SUPPLEMENTAL_SYSTEM
+from middleware.driver.api import DecodeContext
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
 from middleware.model import (
-    AnalyzerStatus,
     Comment,
     Envelope,
     Fault,
     HostQuery,
     Result,
+    ResultStatus,
+    ResultValue,
     SampleRole,
-    SourcePointer,
-    Specimen,
-    Unread,
-    proven,
+    ValueKind,
 )
-from middleware.wire.hl7 import Message, Segment
+from middleware.wire.hl7 import NULL, Message, Segment
 
-_HEADER = "MSH"
-_LONGEST_STATUS_TEXT = 200  # the journal keeps the whole segment
-_MOST_STATUSES = 50
-_RESULT_KINDS = frozenset(("OUL", "ORU"))
-_NO_RESULT = "the order has no result"
-_NOTES = {
-    "line_feed_separators": "segments are ended by LF or CR LF instead of CR",
-    "byte_order_mark": "a byte order mark stands before the header",
-    "delimiters_damaged": "MSH-2 is damaged; the usual delimiters were taken",
-    "undecodable_bytes": "bytes do not fit the character set and are marked in the text",
-}
-_new_envelope = proven(Envelope)
-_new_unread = proven(Unread)
+_SUBDIVIDED_RUN = re.compile(r"([1-9][0-9]{0,3})[./].*")
+_WITHOUT_VALUE = frozenset((ResultStatus.CANNOT_OBTAIN, ResultStatus.PENDING))
+_Places = Mapping[int, tuple[Group, Observed]]
 
 
-class MessageReader:
+class LawReader:
     """I read messages by one profile. I keep nothing from one message to the next."""
 
-    def __init__(self, profile: Profile, scopes: Mapping[str, QueryScope]) -> None:
-        _check(profile)
-        self._profile = profile
-        self._scopes = scopes
-        header = profile.header
-        self._analyzer = text_reader(header.analyzer, locate)
-        self._serial = text_reader(header.serial, locate)
-        self._control_id = text_reader(header.control_id, locate)
-        self._sent_at = text_reader(header.sent_at, locate)
-        self._identify = [
-            (path, locate(path), (wanted,) if isinstance(wanted, str) else wanted)
-            for path, wanted in profile.identify.items()
-        ]
-        self._specimens = SpecimenReader(profile.specimen)
-        self._results = ResultReader(profile)
+    def __init__(self, profile: Profile, section: LawSection) -> None:
+        self._quirks = frozenset(profile.link.quirks)
+        self._scopes = section.scopes()
+        self.plain = MessageReader(profile, section)
 
-    def identity(self, message: Message) -> AnalyzerIdentity:
-        """Who the message says that it is from."""
-        header = {_HEADER: message.header}
-        return AnalyzerIdentity(
-            self._analyzer(header),
-            self._serial(header),
-            self._sent_at(header),
-            self._complaint(message)[0],
-        )
-
-    def read(self, message: Message, context: DecodeContext) -> Envelope:
-        """The message as an Envelope; DriverError when it is another analyzer's or no single message."""
-        complaint, path = self._complaint(message)
-        if complaint:
+    def decode(self, text: bytes, context: DecodeContext) -> Envelope:
+        """One message as an Envelope; DriverError when it cannot be read at all."""
+        texts = read_texts(text, context, self._quirks)
+        if len(texts.messages) > 1:
             raise DriverError(
-                complaint,
-                what_to_do="Check the cable and the line's `driver`; then replay the message.",
-                record=1,
-                field=path,
+                "a file with several messages is no conversation of IHE LAW",
+                what_to_do="Read files with a driver of the protocol hl7.",
             )
-        _refuse_several(message)
-        header = {_HEADER: message.header}
-        reading = _Reading(self._specimens, self._results, message, context)
-        queries, faults = self._read_queries(message)
-        is_result = message.header.get("MSH-9.1").strip().upper() in _RESULT_KINDS
-        if is_result:
-            reading.read()
-        return _new_envelope(
-            analyzer=self._analyzer(header),
-            analyzer_serial=self._serial(header),
-            message_control_id=self._control_id(header),
-            sent_at_text=self._sent_at(header),
-            results=tuple(reading.results),
-            queries=queries,
-            statuses=() if is_result or queries or faults else _statuses(message),
-            unread=tuple(reading.unread),
-            faults=(*faults, *reading.faults, *_notes(message)),
-            quirks=(),
-        )
-
-    def _complaint(self, message: Message) -> tuple[str, str]:
-        for path, text_of, wanted in self._identify:
-            found = text_of({_HEADER: message.header})
-            if found not in wanted:
-                expected = f"{self._profile.id} expects {' or '.join(map(repr, wanted))}"
-                return f"wrong analyzer on this line: {path} is {found!r}, {expected}", path
-        return "", ""
+        message = texts.messages[0]
+        envelope = self.plain.read(message, context)
+        updates: dict[str, Any] = {"quirks": texts.quirks} if texts.quirks else {}
+        if is_query(message):
+            queries, faults = self._read_queries(message)
+            updates |= {"queries": queries, "faults": (*envelope.faults, *faults)}
+        if envelope.results and _says_more(message, envelope):
+            places = _places(message)
+            updates["results"] = tuple([_complete(one, places) for one in envelope.results])
+        return envelope.model_copy(update=updates) if updates else envelope
 
     def _read_queries(self, message: Message) -> tuple[tuple[HostQuery, ...], tuple[Fault, ...]]:
-        if not is_query(message):
-            return (), ()
         asked = read_asked(message, self._scopes)
         if isinstance(asked, QueryFault):
             place = asked.error.locations[0] if asked.error.locations else None
@@ -123,122 +69,84 @@ class MessageReader:
         return (host_query(asked),), ()
 
 
-class _Reading:
-    """I collect what one message holds."""
-
-    def __init__(
-        self,
-        specimens: SpecimenReader,
-        results: ResultReader,
-        message: Message,
-        context: DecodeContext,
-    ) -> None:
-        self.results: list[Result] = []
-        self.unread: list[Unread] = []
-        self.faults: list[Fault] = []
-        self._specimens = specimens
-        self._results = results
-        self._message = message
-        self._time_zone = context.time_zone
-
-    def read(self) -> None:
-        """Every group of the message."""
-        for group in group_segments(self._message):
-            specimen = self._specimens.read(group, self._message.header)
-            said = control_comments(group) if specimen.role is not SampleRole.PATIENT else ()
-            for obx in group.about:
-                text = "an observation of the specimen itself is kept in the message only"
-                self.faults.append(_fault("specimen_observation", text, obx))
-            for order in group.orders:
-                self._read_order(order, specimen, said)
-            if not group.orders:
-                self.unread.append(_empty(group, specimen))
-
-    def _read_order(self, order: Ordered, specimen: Specimen, said: tuple[Comment, ...]) -> None:
-        if not order.observed:
-            self.unread.append(_status_only(order, specimen))
-            return
-        place = Place(specimen, order, said, self._time_zone)
-        for observed in order.observed:
-            obx = observed.obx
-            kind = obx.get("OBX-2").strip().upper()
-            if kind in ATTACHED:
-                size = len(obx.field(5))
-                text = f"OBX-3 {obx.get('OBX-3.1')!r}: {kind} with {size} characters is kept in the message only"
-                self.faults.append(_fault("attachment", text, obx))
-            else:
-                self.results.append(self._results.read(observed, place))
+def _says_more(message: Message, envelope: Envelope) -> bool:
+    """Whether anything in it is LAW's own; most results of most messages are read already."""
+    for segment in message.segments_in_order:
+        if segment.name == "INV" or (segment.name == "ORC" and _is_cancelled(segment)):
+            return True
+    return any(one.test_detail for one in envelope.results)
 
 
-def _status_only(order: Ordered, specimen: Specimen) -> Unread:
-    """An order without OBX: its state changed, or the test could not be done."""
-    code = order.orc.get("ORC-5").strip() if order.orc is not None else ""
-    reason = STEP_REASONS.get(code, _NO_RESULT)
-    test = order.obr.get("OBR-4.1").strip() if order.obr is not None else ""
-    comments, _ = read_notes(order.notes, frozenset())
-    return _new_unread(
-        sample_id=specimen.sample_id,
-        reason=" ".join(
-            part
-            for part in (f"{test}:" if test else "", reason, f"(ORC-5 is {code})" if code else "")
-            if part
-        ),
-        record=order.obr.index if order.obr is not None else 0,
-        comments=comments,
-    )
+def _is_cancelled(orc: Segment) -> bool:
+    return orc.get("ORC-5").strip() == STEP_CANCELLED
 
 
-def _empty(group: Contained, specimen: Specimen) -> Unread:
-    first = group.spm or (group.sacs[0] if group.sacs else None)
-    return _new_unread(
-        sample_id=specimen.sample_id,
-        reason="the specimen has no order",
-        record=first.index if first is not None else 0,
-        comments=(),
-    )
+def _places(message: Message) -> _Places:
+    """Where each OBX stands, by its number."""
+    return {
+        observed.obx.index: (group, observed)
+        for group in cut(message).groups
+        for observed in group.observed
+    }
 
 
-def _fault(code: str, text: str, segment: Segment) -> Fault:
-    return Fault(code=code, text=text, record=segment.index, field=segment.name)
+def _complete(result: Result, places: _Places) -> Result:
+    group, observed = places[result.source.record]
+    updates = _test_and_run(result, observed.obx)
+    orc = group.scope.get("ORC")
+    if orc is not None and _is_cancelled(orc):
+        updates |= _of_cancelled(result)
+    invs = [segment for segment in observed.below if segment.name == "INV"]
+    if len(invs) > 1:
+        lots = [inv.get("INV-16").strip() for inv in invs]
+        updates["reagent_lot"] = ", ".join(dict.fromkeys(lot for lot in lots if lot))
+    if result.specimen.role is not SampleRole.PATIENT:
+        updates["comments"] = (*_material(group), *result.comments)
+    return result.model_copy(update=updates) if updates else result
 
 
-def _notes(message: Message) -> tuple[Fault, ...]:
-    """What had to be tolerated or mended in reading the bytes."""
-    return tuple(
-        [Fault(code=note, text=_NOTES.get(note, "tolerated in reading")) for note in message.notes]
-    )
+def _test_and_run(result: Result, obx: Segment) -> dict[str, Any]:
+    """The kind of observation beside the test's main one (OBX-3.4, where LAW's own system says so), and the run.
+
+    A subdivided run (`2.1`) is its run: were it a kind of its own, a repeated measurement would look like a first one.
+    """
+    if not result.test_detail:
+        return {}
+    parts = result.test_detail.split("/")
+    alternative, run_text = obx.get("OBX-3.4").strip(), obx.get("OBX-4").strip()
+    updates: dict[str, Any] = {}
+    if alternative and obx.get("OBX-3.6").strip() != SUPPLEMENTAL_SYSTEM and alternative in parts:
+        parts.remove(alternative)  # the same test in another coding system
+    found = _SUBDIVIDED_RUN.fullmatch(run_text)
+    if found is not None:
+        updates["run"] = int(found.group(1))
+        parts = result.test_detail.replace(run_text, "").strip("/").split("/")
+    return updates | {"test_detail": "/".join(part for part in parts if part)}
 
 
-def _refuse_several(message: Message) -> None:
-    second = message.segment(_HEADER, 2)
-    if second is not None:
-        raise DriverError(
-            "a second header stands inside the message; its results could be another's",
-            what_to_do="Look at the raw message; report the analyzer's behaviour.",
-            record=second.index,
-            field=_HEADER,
-        )
+def _of_cancelled(result: Result) -> dict[str, Any]:
+    """ORC-5 says that the test was not done: without a value nothing was obtained, one beside it is in question."""
+    if result.status in _WITHOUT_VALUE:
+        return {}
+    if result.value.raw.strip() not in ("", NULL):
+        return {"status": ResultStatus.QUESTIONABLE}
+    nothing = ResultValue(kind=ValueKind.ABSENT, raw=result.value.raw)
+    return {"status": ResultStatus.CANNOT_OBTAIN, "value": nothing}
 
 
-def _statuses(message: Message) -> tuple[AnalyzerStatus, ...]:
-    """What the analyzer says of itself or of its reagents: every segment but the header, as it came."""
-    return tuple(
-        [
-            AnalyzerStatus(
-                text=segment.raw[:_LONGEST_STATUS_TEXT],
-                source=SourcePointer(record=segment.index, name=segment.name),
-            )
-            for segment in message.segments_in_order[1 : _MOST_STATUSES + 1]
+def _material(group: Group) -> tuple[Comment, ...]:
+    """Which control or calibrator was measured: name, lot and expiry (INV-1, 16, 12) of what is in the container."""
+    said = []
+    for name, inv in group.scope.items():
+        if not name.startswith("INV"):
+            continue
+        lot, expiry = inv.get("INV-16").strip(), inv.get("INV-12").strip()
+        parts = [
+            inv.get("INV-1.2").strip() or inv.get("INV-1.1").strip(),
+            f"lot {lot}" if lot else "",
+            f"expires {expiry}" if expiry else "",
         ]
-    )
-
-
-def _check(profile: Profile) -> None:
-    header = profile.header
-    check_paths("identify", profile.identify, (_HEADER,))
-    check_paths(
-        "header", (header.analyzer, header.serial, header.control_id, header.sent_at), (_HEADER,)
-    )
-    query = profile.query
-    if query is not None:
-        check_paths("query", (query.sample_id, query.carrier, query.position), ("QPD",))
+        text = ", ".join(part for part in parts if part)
+        if text:
+            said.append(Comment(text=text, source="INV", kind="material"))
+    return tuple(said)

@@ -16,10 +16,12 @@ _STRUCTURED = ("2.1", "2.2", "2.3", "2.3.1")  # versions before MSH-9.3
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What makes one outgoing message different from every other: its control id and its time (MSH-10, MSH-7)."""
+    """What is our own in a message: its control id and time (MSH-10, MSH-7), and our names ('': as we were called)."""
 
     control_id: str
     time_text: str
+    application: str = ""
+    facility: str = ""
 
 
 def time_text(context: LinkContext) -> str:
@@ -42,8 +44,8 @@ def reply_header(
     code, event, structure = kind
     named = (code, event) if header.get("MSH-12.1") in _STRUCTURED else (code, event, structure)
     return {
-        3: copied(header, 5),
-        4: copied(header, 6),
+        3: stamp.application or copied(header, 5),
+        4: stamp.facility or copied(header, 6),
         5: copied(header, 3),
         6: copied(header, 4),
         7: stamp.time_text,

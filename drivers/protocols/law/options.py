@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from drivers.protocols.hl7.link_options import (
+    TEXT_QUIRKS,
+    Acknowledgement,
+    Hl7LinkSection,
+    check_quirks,
+)
+from drivers.protocols.hl7.section import Hl7Section
+from drivers.protocols.hl7.section import read_section as read_hl7_section
 from drivers.protocols.law.tables import QUERY_SCOPES, QueryScope
 from middleware.driver.profile import LinkSection, Profile, describe_mistakes
-from middleware.driver.rules import Section
+from middleware.driver.rules import PathField, PathRule
 from middleware.errors import DriverError
-from middleware.wire.mllp import DEFAULT_LIMIT_BYTES
+from middleware.wire.mllp import QUIRKS as BLOCK_QUIRKS
 
 
-class LawSection(Section):
-    """How an analyzer speaks LAW, where implementations differ."""
+class LawSection(Hl7Section):
+    """How an analyzer speaks LAW, where implementations differ; beside what every HL7 profile may say."""
 
+    acknowledge: Literal[Acknowledgement.AS_ASKED] = Field(
+        default=Acknowledgement.AS_ASKED, description="LAW has one way to acknowledge."
+    )
+    run: PathField | None = Field(
+        default=PathRule(path="OBX-4"), description="Number of the run (OBX-4)."
+    )
     negative_answer: bool = Field(
         default=True,
         description="Whether the analyzer is told when there is no work; false: it expects silence.",
@@ -41,55 +55,58 @@ class LawSection(Section):
         return {**QUERY_SCOPES, **self.queries}
 
 
-class LawLinkSection(Section):
+class LawLinkSection(Hl7LinkSection):
     """The `link` table of a line with this protocol; times in seconds."""
 
-    reply_deadline_s: float = Field(
-        default=9.0,
-        gt=0,
-        le=60,
-        description="Latest acknowledgement; below the analyzer's own waiting time.",
-    )
-    receive_s: float = Field(
-        default=30.0, gt=0, le=600, description="Silence inside a block that ends it."
-    )
+    acknowledge: None = Field(default=None, description="LAW has one way to acknowledge.")
     answer_s: float = Field(
         default=10.0,
         gt=0,
         le=120,
         description="How long a message of ours waits for the analyzer's answer.",
     )
-    max_message_bytes: int = Field(
-        default=DEFAULT_LIMIT_BYTES,
-        ge=1024,
-        le=64 * 1024 * 1024,
-        description="Longest message taken, in bytes.",
-    )
 
 
 def read_section(profile: Profile) -> LawSection:
     """The `[protocol]` table of a profile; DriverError names every mistake."""
-    try:
-        return LawSection.model_validate(dict(profile.protocol))
-    except ValidationError as error:
-        raise DriverError(
-            f"{profile.id} [protocol]: {'; '.join(describe_mistakes(error, LawSection))}",
-            what_to_do="Correct each key named; drivers/protocols/law/README.md describes them.",
-        ) from error
+    section = read_hl7_section(profile, LawSection)
+    if not isinstance(section, LawSection):
+        raise TypeError("the section was read as another model")
+    return section
 
 
-def read_link(profile: LinkSection, options: Mapping[str, object]) -> LawLinkSection:
-    """The link's settings: the profile's, replaced by the line's. DriverError names every mistake."""
-    said = profile.model_dump(exclude_none=True)
-    if quirks := said.pop("quirks"):
-        raise DriverError(
-            f"[link] quirks: {', '.join(quirks)} cannot be tolerated by this protocol",
-            what_to_do="Take it out of `quirks` of the profile.",
-        )
+def read_link(options: Mapping[str, object]) -> LawLinkSection:
+    """The line's own `link` table; DriverError names every mistake."""
     try:
-        return LawLinkSection.model_validate({**said, **options})
+        line = LawLinkSection.model_validate(options)
     except ValidationError as error:
         raise DriverError(
             f"link options: {'; '.join(describe_mistakes(error, LawLinkSection))}",
             what_to_do="Correct the line's `link` table.",
         ) from error
+    misplaced = sorted(TEXT_QUIRKS & set(line.quirks))
+    if misplaced:
+        raise DriverError(
+            f"link options: {', '.join(misplaced)} is about the message's text, not about the link",
+            what_to_do="Name it in `quirks` of the driver's profile.",
+        )
+    check_quirks(line)
+    return line
+
+
+_NAMES = {
+    "receive_s": "partial_timeout_s",
+    "reply_deadline_s": "reply_deadline_s",
+    "max_message_bytes": "max_block_bytes",
+}
+
+
+def link_settings(profile: LinkSection, line: LawLinkSection) -> dict[str, Any]:
+    """The settings of the link: the profile's, replaced by the line's; their quirks together."""
+    said = {**profile.model_dump(exclude_none=True), **line.model_dump(exclude_none=True)}
+    quirks = (frozenset(profile.quirks) | frozenset(line.quirks)) & BLOCK_QUIRKS.keys()
+    return {
+        **{name: said[key] for key, name in _NAMES.items() if key in said},
+        "ack_timeout_s": line.answer_s,
+        "tolerances": quirks,
+    }

@@ -57,9 +57,17 @@ def replies_wanted(message: Glance, *, accepted: bool) -> tuple[AckCode, ...]:
 class Replies:
     """I write replies for one line: a pure function of the message and the code, but for the time of day."""
 
-    def __init__(self, scopes: Mapping[str, QueryScope], context: LinkContext) -> None:
+    def __init__(
+        self,
+        scopes: Mapping[str, QueryScope],
+        context: LinkContext,
+        application: str = "",
+        facility: str = "",
+    ) -> None:
+        """`application` and `facility` are what we call ourselves; '': what the message called its receiver."""
         self._scopes = scopes
         self._context = context
+        self._own_names = (application, facility)
 
     def __call__(self, text: bytes, code: AckCode) -> bytes:
         """The reply without framing (`middleware.wire.mllp.options.Acknowledge`)."""
@@ -68,7 +76,7 @@ class Replies:
         except RemoteProtocolError:
             return acknowledge_plainly(text, code)
         errors = () if code in _ACCEPTING else (_NOT_STORED,)
-        stamp = Stamp(copied(message.header, 10), time_text(self._context))
+        stamp = Stamp(copied(message.header, 10), time_text(self._context), *self._own_names)
         kind = message.header.get("MSH-9.1").strip().upper()
         if kind != QUERY or code in _COMMITS:
             return _acknowledgement(message, stamp, code, errors)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from middleware.model import AbnormalFlag, Priority, ResultStatus, SampleRole
+from middleware.model import Priority
 
 # MSH-21, entity identifier and namespace (IHE PaLM TF-2b 3.27 to 3.29).
 LAB_27 = "LAB-27"
@@ -62,69 +62,7 @@ class OrderControl(StrEnum):
     NOT_CANCELLED = "UC"
 
 
-# SPM-11 (HL7 table 0369): what is nobody's result.
-SPECIMEN_ROLES: Mapping[str, SampleRole] = MappingProxyType(
-    {
-        "P": SampleRole.PATIENT,
-        "Q": SampleRole.QC,
-        "E": SampleRole.QC,
-        "B": SampleRole.QC,
-        "O": SampleRole.QC,
-        "F": SampleRole.QC,
-        "C": SampleRole.CALIBRATOR,
-        "V": SampleRole.CALIBRATOR,
-    }
-)
-# A patient's as far as anybody says; every other code is in doubt.
-UNDOUBTED_ROLES = frozenset(("", "U", *SPECIMEN_ROLES))
-CONTROL_MATERIAL = "CO"  # INV-3, HL7 table 0384
-
-# ORC-5 (HL7 table 0038) of a step that has no result.
-STEP_CANCELLED = "CA"
-STEP_REASONS: Mapping[str, str] = MappingProxyType(
-    {
-        "SC": "the analyzer has scheduled the test",
-        "IP": "the analyzer is measuring the test",
-        "CM": "the analyzer calls the test complete and sent no result with it",
-        "CA": "the analyzer cancelled the test or could not do it",
-        "A": "the analyzer has done a part of the test and sent no result with it",
-    }
-)
-
-# HL7 table 0078; a code of another system is the analyzer's own flag.
-FLAG_SYSTEM = "HL70078"
-ABNORMAL_FLAGS: Mapping[str, AbnormalFlag] = MappingProxyType(
-    {
-        "N": AbnormalFlag.NORMAL,
-        "L": AbnormalFlag.LOW,
-        "H": AbnormalFlag.HIGH,
-        "LL": AbnormalFlag.CRITICAL_LOW,
-        "HH": AbnormalFlag.CRITICAL_HIGH,
-        "<": AbnormalFlag.BELOW_SCALE,
-        ">": AbnormalFlag.ABOVE_SCALE,
-        "A": AbnormalFlag.ABNORMAL,
-        "U": AbnormalFlag.SIGNIFICANT_UP,
-        "D": AbnormalFlag.SIGNIFICANT_DOWN,
-        "B": AbnormalFlag.BETTER,
-        "W": AbnormalFlag.WORSE,
-    }
-)
-
-# HL7 table 0085. OBX-11 is required: what is missing or not here says nothing that may be relied on.
-RESULT_STATUSES: Mapping[str, ResultStatus] = MappingProxyType(
-    {
-        "C": ResultStatus.CORRECTED,
-        "D": ResultStatus.WITHDRAWN,
-        "F": ResultStatus.FINAL,
-        "I": ResultStatus.PENDING,
-        "P": ResultStatus.PRELIMINARY,
-        "R": ResultStatus.PRELIMINARY,
-        "S": ResultStatus.PARTIAL,
-        "U": ResultStatus.FINAL,
-        "W": ResultStatus.WITHDRAWN,
-        "X": ResultStatus.CANNOT_OBTAIN,
-    }
-)
+STEP_CANCELLED = "CA"  # ORC-5 (HL7 table 0038): could not be done
 
 # TQ1-9 (HL7 table 0485).
 PRIORITIES: Mapping[Priority, str] = MappingProxyType(
@@ -140,4 +78,3 @@ PRIORITIES: Mapping[Priority, str] = MappingProxyType(
 SUPPLEMENTAL_SYSTEM = (
     "IHELAW"  # OBX-3.6: OBX-3.4 says what the observation is beside the main result
 )
-NOTE_OF_ANALYZER = "I"  # NTE-4: an alarm of the analyzer

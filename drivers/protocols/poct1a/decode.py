@@ -129,8 +129,8 @@ class MessageReader:
         number: int,
     ) -> Place:
         specimen = self._specimens.read(chain)
-        # Two services without an identifier are two specimens: their results are no runs.
-        tube = specimen.sample_id or f"\0{number}"
+        # Without an identifier another service or patient is another specimen: their results are no runs.
+        tube = specimen.sample_id or f"\0{number} {specimen.patient}"
         said = [note for element in chain[1:] for note in notes_on(element)]
         return Place(
             specimen,

@@ -1,7 +1,7 @@
 """Paths of a profile: `OBS.value` is the value of that field, `OBS.value@U` another attribute of it.
 
-An object is looked for where a person would: the observation itself, then what stands around it, outwards to the message
-and to the hello before it. Where several of one name stand side by side and differ, the path gives nothing: which one
+An object is looked for where a person would: the observation itself, then what stands around it, outwards to the
+message and to the hello before it. Where several of one name stand side by side and differ, the path gives nothing: which one
 is meant nobody knows.
 """
 

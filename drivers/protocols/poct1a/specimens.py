@@ -62,7 +62,9 @@ class SpecimenReader:
     def unknown_role(self, chain: Chain) -> str:
         """Why nobody can tell a patient's result from a control's here; '' when it is known."""
         code = self._role_code(chain)
-        return f"SVC.role_cd is {code!r}, which is not known" if code and code not in ROLES else ""
+        if not code or code in ROLES or self._role(chain)[1]:
+            return ""
+        return f"SVC.role_cd is {code!r}: a patient's result or a control's?"
 
     def remarks(self, chain: Chain) -> tuple[Comment, ...]:
         """What the model has no field for: where the patient lies, and which control was measured."""

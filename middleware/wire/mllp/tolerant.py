@@ -49,6 +49,7 @@ class TolerantBlockReader(BlockReader):
             False  # silence ended a message: what comes next may be the rest of it
         )
         self._is_rest = False  # such a rest is being collected
+        self._searched = 0  # no header that was not seen before begins ahead of this place of a read
         self._tail = b""  # bytes outside a block that may be the beginning of a header
         self._looked_at = 0  # how much of the partial block has been searched
 
@@ -62,6 +63,7 @@ class TolerantBlockReader(BlockReader):
         if self._may_be_plain(data):
             return self._divided(super().feed(data))
         events: list[BlockEvent] = []
+        self._searched = max(0, len(self._tail) - _HEADER_LENGTH + 1)
         data, self._tail = self._tail + data, b""
         at = 0
         while at < len(data):
@@ -103,7 +105,7 @@ class TolerantBlockReader(BlockReader):
                 return at + 1
         if self._has_broken_off and (rest := self._rest_of_broken(data, at)) >= 0:
             return rest
-        found = (_BEGINNING if self._takes_bare else _START).search(data, at)
+        found = self._next_beginning(data, at)
         if found is None:
             stop = self._keep_tail(data, at)
             self._skip(data, at, stop)
@@ -118,6 +120,10 @@ class TolerantBlockReader(BlockReader):
         self._is_bare = found.group() != START
         return found.start() if self._is_bare else found.end()
 
+    def _next_beginning(self, data: bytes, at: int) -> re.Match[bytes] | None:
+        pattern = _BEGINNING if self._takes_bare else _START
+        return pattern.search(data, max(at, self._searched))
+
     def _keep_tail(self, data: bytes, at: int) -> int:
         """Where the bytes begin that may yet become a header (with the byte before it)."""
         stop = max(at, len(data) - _HEADER_LENGTH) if self._takes_bare else len(data)
@@ -126,7 +132,7 @@ class TolerantBlockReader(BlockReader):
 
     def _rest_of_broken(self, data: bytes, at: int) -> int:
         """After silence has ended a message: text that is no beginning is the rest of it, and collected as a block."""
-        beginning = (_BEGINNING if self._takes_bare else _START).search(data, at)
+        beginning = self._next_beginning(data, at)
         text = _TEXT.search(data, at)
         if text is None or (beginning is not None and beginning.start() <= text.start()):
             return -1

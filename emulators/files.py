@@ -1,0 +1,193 @@
+"""An emulated analyzer whose software writes one file for each message into a folder.
+
+A message is the analyzer's until its file has been taken away: then it becomes an obligation and is written to the
+book. A file that lies in `failed` was not taken, and is told. Files are written under another name and renamed.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from twisted.internet import reactor as installed_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from emulators.file_texts import FileFormat, file_text
+from emulators.oracle import Book, Expectation, Obligation, obligation_line
+from emulators.running import Run, new_prefix, sentence, speaker
+from emulators.scenario import Deed, Scenario, Step, load_scenario
+from emulators.specimens import EmulatedSpecimen, SpecimenSource
+from middleware.clock import Clock, SystemClock
+from middleware.errors import MiddlewareError
+from middleware.transport.file_writer import write_file
+from middleware.transport.reactor import use_monotonic_time
+
+LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """Who the analyzer is, what it does and where it writes. `semaphore`: ending of an empty file behind each; `ahead`:
+    files that may lie in the folder before it waits; `count`, `every_s` as for any emulated analyzer."""
+
+    name: str
+    scenario: Scenario
+    seed: int
+    prefix: str
+    time_zone: tzinfo
+    folder: Path
+    form: FileFormat = FileFormat.ASTM
+    semaphore: str = ""
+    ahead: int = 20
+    count: int | None = None
+    every_s: float | None = None
+
+
+class EmulatedFileAnalyzer:
+    """I am responsible for one scenario, from its first file to the last that was taken."""
+
+    def __init__(self, plan: FilePlan, reactor: Any, clock: Clock, book: Book) -> None:
+        self.plan = plan
+        self.written = 0
+        self.acknowledged = 0
+        self.failed = 0
+        self.results = 0
+        self.finished: Deferred[None] = Deferred()
+        self.say: Callable[[str], None] = lambda _text: None
+        self._reactor = reactor
+        self._clock = clock
+        self._book = book
+        self._source = SpecimenSource(plan.seed, plan.prefix)
+        self._deeds = plan.scenario.deeds()
+        self._last: EmulatedSpecimen | None = None
+        self._lying: dict[Path, Obligation] = {}  # in the order of writing
+        self._has_ended = False
+        self._next_at = 0.0
+        self._timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._turn()
+
+    async def stop(self) -> None:
+        """Write no more; what lies in the folder stays there."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._look()
+        self._finish()
+
+    def _turn(self) -> None:
+        self._look()
+        while not self._has_ended and self._may_write():
+            self._do(next(self._deeds, None))
+        if self._has_ended and not self._lying:
+            self._finish()
+        else:
+            self._timer = self._reactor.callLater(LOOK_EVERY_S, self._turn)
+
+    def _may_write(self) -> bool:
+        return len(self._lying) < self.plan.ahead and self._reactor.seconds() >= self._next_at
+
+    def _do(self, step: Step | None) -> None:
+        if step is None or self.written == self.plan.count:
+            self._has_ended = True
+            return
+        pause = step.every_s if self.plan.every_s is None else self.plan.every_s
+        self._next_at = self._reactor.seconds() + pause
+        if step.do in (
+            Deed.RESULTS,
+            Deed.RERUN,
+            Deed.QC,
+        ):  # a folder cannot be asked, nor unplugged
+            self._write(step)
+
+    def _write(self, step: Step) -> None:
+        plan = self.plan
+        expect = Expectation.KEEP
+        if step.do is Deed.QC:
+            specimen = self._source.control(step.panel)
+        elif step.do is Deed.RERUN and self._last is not None:
+            specimen = self._source.again(self._last)
+        else:
+            expect = Expectation.DELIVER
+            specimen = self._last = self._source.specimen(step.panel)
+        measured = self._clock.utc_now().astimezone(plan.time_zone).replace(microsecond=0)
+        text = file_text(plan.form, plan.name, specimen, measured)
+        self.written += 1
+        path = write_file(plan.folder, f"{plan.prefix}{self.written:06d}.{plan.form.value}", text)
+        if plan.semaphore:
+            write_file(plan.folder, path.name + plan.semaphore, b"")
+        values = specimen.values()
+        self._lying[path] = Obligation(plan.name, specimen.sample_id, values, expect)
+
+    def _look(self) -> None:
+        """Which files were taken away since."""
+        for path in [one for one in self._lying if not one.exists()]:
+            obligation = self._lying.pop(path)
+            if (path.parent / "failed" / path.name).exists():
+                self.failed += 1
+                self.say(f"{path.name} was set aside")
+                continue
+            self.acknowledged += 1
+            self.results += len(obligation.values)
+            self._book.write(obligation_line(obligation))
+
+    def _finish(self) -> None:
+        self._has_ended = True
+        if not self.finished.called:
+            self.finished.callback(None)
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="The folder into which files are written.")],
+    name: Annotated[str, typer.Option(help="Name of the analyzer.")] = "EMULATOR",
+    form: Annotated[FileFormat, typer.Option("--format", help="How files are written.")] = (
+        FileFormat.ASTM
+    ),
+    semaphore: Annotated[str, typer.Option(help="Ending of an empty file behind each.")] = "",
+    scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
+    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
+    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
+    count: Annotated[int, typer.Option(help="Stop after so many files (0: never).")] = 0,
+    every_s: Annotated[float, typer.Option(help="Pace; -1: as the scenario says.")] = -1.0,
+    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
+    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
+    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+) -> None:
+    """Play a scenario as an analyzer that writes files (ASTM text, HL7 v2 or CSV) into a folder."""
+    reactor: Any = installed_reactor
+    use_monotonic_time(reactor)
+    try:
+        plan = FilePlan(
+            name=name,
+            scenario=load_scenario(scenario),
+            seed=seed,
+            prefix=prefix or new_prefix(),
+            time_zone=zoneinfo.ZoneInfo(time_zone),
+            folder=folder,
+            form=form,
+            semaphore=semaphore,
+            count=count or None,
+            every_s=None if every_s < 0 else every_s,
+        )
+    except (MiddlewareError, ValueError, zoneinfo.ZoneInfoNotFoundError) as error:
+        raise typer.BadParameter(sentence(error)) from error
+    if not folder.is_dir():
+        raise typer.BadParameter(f"there is no folder {folder}")
+    with Book(obligations) as book:
+        emulated = EmulatedFileAnalyzer(plan, reactor, SystemClock(), book)
+        emulated.say = speaker(name, quiet)
+        run = Run(reactor, emulated.stop, seconds)
+        emulated.finished.addCallback(lambda _: run.end())
+        run.until_ended(emulated.start)
+    typer.echo(
+        f"{name}: {emulated.written} files written, {emulated.acknowledged} taken with "
+        f"{emulated.results} results, {emulated.failed} set aside"
+    )
