@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
-from emulators import files, null_modem, replay
+from emulators import null_modem, replay
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
+from emulators.file_texts import FileFormat
+from emulators.files import FilePlan, play
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
 from emulators.oracle import Book, judge, read_arrivals, read_obligations
 from emulators.place import (
@@ -79,10 +81,7 @@ def analyzer(
         run = Run(reactor, emulated.stop, seconds)
         emulated.finished.addCallback(lambda _: run.end())
         run.until_ended(emulated.start)
-    typer.echo(
-        f"{name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
-        f"{emulated.not_delivered} sent again; faults: {_faults(emulated.faults.counts)}"
-    )
+    typer.echo(_summary(name, emulated))
 
 
 @app.command()
@@ -176,10 +175,46 @@ def scenarios() -> None:
         typer.echo(f"{name:16} {load_scenario(name).title}")
 
 
+@app.command()
+def files(
+    folder: Annotated[Path, typer.Argument(help="The folder into which files are written.")],
+    name: Annotated[str, typer.Option(help="Name of the analyzer.")] = "EMULATOR",
+    form: Annotated[
+        FileFormat, typer.Option("--format", help="How files are written.")
+    ] = FileFormat.ASTM,
+    semaphore: Annotated[str, typer.Option(help="Ending of an empty file behind each.")] = "",
+    scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
+    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
+    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
+    count: Annotated[int, typer.Option(help="Stop after so many files (0: never).")] = 0,
+    every_s: Annotated[float, typer.Option(help="Pace; -1: as the scenario says.")] = -1.0,
+    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
+    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
+    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+) -> None:
+    """Play a scenario as an analyzer that writes files (ASTM text, HL7 v2 or CSV) into a folder."""
+    if not folder.is_dir():
+        raise typer.BadParameter(f"there is no folder {folder}")
+    try:
+        plan = FilePlan(
+            name=name,
+            scenario=load_scenario(scenario),
+            seed=seed,
+            prefix=prefix or new_prefix(),
+            time_zone=zoneinfo.ZoneInfo(time_zone),
+            folder=folder,
+            form=form,
+            semaphore=semaphore,
+            count=count or None,
+            every_s=None if every_s < 0 else every_s,
+        )
+    except (MiddlewareError, ValueError, zoneinfo.ZoneInfoNotFoundError) as error:
+        raise typer.BadParameter(sentence(error)) from error
+    typer.echo(play(plan, _reactor(), seconds, obligations, quiet=quiet))
+
+
 app.command("null-modem")(null_modem.command)
-
-
-app.command("files")(files.command)
 
 
 app.command("replay")(replay.command)
@@ -193,6 +228,13 @@ def main() -> None:
 def _reactor() -> Any:
     use_monotonic_time(installed_reactor)
     return installed_reactor
+
+
+def _summary(name: str, emulated: EmulatedAnalyzer) -> str:
+    return (
+        f"{name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
+        f"{emulated.not_delivered} sent again; faults: {_faults(emulated.faults.counts)}"
+    )
 
 
 def _faults(counts: dict[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""What an emulated analyzer writes into its files: the same specimen as LIS2 records, as HL7 v2, or as rows of columns."""
+"""What an emulated analyzer writes into its files: the same specimen as LIS2 records, HL7 v2, or rows of columns."""
 
 from __future__ import annotations
 

@@ -6,27 +6,22 @@ book. A file that lies in `failed` was not taken, and is told. Files are written
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from emulators.file_texts import FileFormat, file_text
 from emulators.oracle import Book, Expectation, Obligation, obligation_line
-from emulators.running import Run, new_prefix, sentence, speaker
-from emulators.scenario import Deed, Scenario, Step, load_scenario
+from emulators.running import Run, speaker
+from emulators.scenario import Deed, Scenario, Step
 from emulators.specimens import EmulatedSpecimen, SpecimenSource
 from middleware.clock import Clock, SystemClock
-from middleware.errors import MiddlewareError
 from middleware.transport.file_writer import write_file
-from middleware.transport.reactor import use_monotonic_time
 
 LOOK_EVERY_S = 0.1
 
@@ -144,50 +139,17 @@ class EmulatedFileAnalyzer:
             self.finished.callback(None)
 
 
-def command(
-    folder: Annotated[Path, typer.Argument(help="The folder into which files are written.")],
-    name: Annotated[str, typer.Option(help="Name of the analyzer.")] = "EMULATOR",
-    form: Annotated[FileFormat, typer.Option("--format", help="How files are written.")] = (
-        FileFormat.ASTM
-    ),
-    semaphore: Annotated[str, typer.Option(help="Ending of an empty file behind each.")] = "",
-    scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
-    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
-    count: Annotated[int, typer.Option(help="Stop after so many files (0: never).")] = 0,
-    every_s: Annotated[float, typer.Option(help="Pace; -1: as the scenario says.")] = -1.0,
-    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
-    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
-) -> None:
-    """Play a scenario as an analyzer that writes files (ASTM text, HL7 v2 or CSV) into a folder."""
-    reactor: Any = installed_reactor
-    use_monotonic_time(reactor)
-    try:
-        plan = FilePlan(
-            name=name,
-            scenario=load_scenario(scenario),
-            seed=seed,
-            prefix=prefix or new_prefix(),
-            time_zone=zoneinfo.ZoneInfo(time_zone),
-            folder=folder,
-            form=form,
-            semaphore=semaphore,
-            count=count or None,
-            every_s=None if every_s < 0 else every_s,
-        )
-    except (MiddlewareError, ValueError, zoneinfo.ZoneInfoNotFoundError) as error:
-        raise typer.BadParameter(sentence(error)) from error
-    if not folder.is_dir():
-        raise typer.BadParameter(f"there is no folder {folder}")
+def play(
+    plan: FilePlan, reactor: Any, seconds: float, obligations: Path | None, *, quiet: bool
+) -> str:
+    """Run to the end; the summary for the person at the keyboard."""
     with Book(obligations) as book:
         emulated = EmulatedFileAnalyzer(plan, reactor, SystemClock(), book)
-        emulated.say = speaker(name, quiet)
+        emulated.say = speaker(plan.name, quiet)
         run = Run(reactor, emulated.stop, seconds)
         emulated.finished.addCallback(lambda _: run.end())
         run.until_ended(emulated.start)
-    typer.echo(
-        f"{name}: {emulated.written} files written, {emulated.acknowledged} taken with "
+    return (
+        f"{plan.name}: {emulated.written} files written, {emulated.acknowledged} taken with "
         f"{emulated.results} results, {emulated.failed} set aside"
     )

@@ -67,6 +67,8 @@ def _processed(entry: Row, results: Sequence[Row]) -> Step:
 def _ack(entry: Row) -> str:
     if entry["state"] == JournalState.INCOMPLETE:
         return "its frames were acknowledged one by one"
+    if entry["state"] == JournalState.REFUSED:
+        return "not acknowledged: the analyzer keeps it"
     if entry["ack_confirmed"]:
         return "then acknowledged, and the analyzer went on"
     return "then acknowledged; not known whether that arrived"

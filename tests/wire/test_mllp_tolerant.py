@@ -178,9 +178,8 @@ def test_what_comes_after_silence_ended_a_message_is_kept_as_incomplete() -> Non
     link.commit(event.token, 5.0)
     events = link.receive_bytes(b"OBX|2|NM|LATE\r\x1c\r", 6.0)
     assert [one.text for one in events if isinstance(one, MessageAbandoned)] == [b"OBX|2|NM|LATE\r"]
-    (following,) = link.receive_bytes(encode_block(TWO), 7.0)
-    assert isinstance(following, MessageReceived)
-    assert following.text == TWO
+    after = link.receive_bytes(encode_block(TWO), 7.0)
+    assert [one.text for one in after if isinstance(one, MessageReceived)] == [TWO]
 
 
 def test_each_message_of_a_block_is_acknowledged_under_its_own_number() -> None:

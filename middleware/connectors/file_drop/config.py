@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 NAME_MAX = 180
-"""HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters with its parts; the first part stays below."""
+"""HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters; its first part stays below."""
 
 
 class MessageType(StrEnum):
