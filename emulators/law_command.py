@@ -17,7 +17,11 @@ from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
 
 
-def command(
+commands = typer.Typer()
+
+
+@commands.command()
+def law(  # noqa: PLR0913, PLR0917 - the arguments of a command are its options
     name: Annotated[str, typer.Argument(help="Name of the analyzer, as in MSH-3.")] = "EMULATOR",
     tcp: TcpOption = "",
     listen: ListenOption = "",

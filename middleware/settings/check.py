@@ -22,6 +22,7 @@ from middleware.settings.check_serial import (
     ports_have_stable_names,
     serial_settings_fit,
 )
+from middleware.settings.check_relay import relays_can_work
 from middleware.settings.load import Loaded
 from middleware.settings.parts import Parts, read_parts
 from middleware.settings.problems import Location, Problem, Weight, did_you_mean
@@ -109,6 +110,10 @@ def _listeners(parts: Parts) -> Iterator[_Listener]:
         if isinstance(transport, TcpListenSettings):
             place = (*location, "transport", "port")
             yield _Listener(place, f'the line "{line.id}"', transport.host, transport.port)
+        if isinstance(line.relay, TcpListenSettings):
+            place = (*location, "relay", "port")
+            name = f'the relay of the line "{line.id}"'
+            yield _Listener(place, name, line.relay.host, line.relay.port)
     address = parts.monitor.address if parts.monitor is not None else None
     if address is not None:
         yield _Listener(("monitor", "listen"), "[monitor]", address.host, address.port)
@@ -243,6 +248,7 @@ _RULES = (
     tls_can_work,
     folders_can_be_used,
     folders_are_one_lines,
+    relays_can_work,
 )
 
 

@@ -248,3 +248,36 @@ def test_what_a_table_reader_makes_is_valid_to_the_letter() -> None:
     assert read.results
     assert read.unread
     assert Envelope.model_validate(read.model_dump(), strict=True) == read
+
+
+def test_a_place_to_look_may_have_others_and_a_column_may_be_optional() -> None:
+    """Exports of two versions of one software, by one profile."""
+    profile = {
+        "result": TALL.replace(
+            '"Value"', '"Value"\noperator = ["User", "Analyst"]\nmodule = "Module"'
+        ),
+        "protocol": HEADING + '\noptional = ["Module"]',
+    }
+    (old,) = read_table("Sample,Test,Value,Unit,Analyst", "S1,K,4,u,ann", **profile).results
+    (new,) = read_table("Sample,Test,Value,Unit,User,Module", "S1,K,4,u,bob,M2", **profile).results
+    assert (old.operator, old.module) == ("ann", "")
+    assert (new.operator, new.module) == ("bob", "M2")
+    with pytest.raises(DriverError, match="lacks 'User' or 'Analyst'"):
+        read_table("Sample,Test,Value,Unit", "S1,K,4,u", **profile)
+
+
+def test_short_rows_and_trailing_delimiters_are_tolerated_only_by_name() -> None:
+    """A row that lacks its last cells, or has one delimiter more, needs a word of the profile."""
+    short = ["Sample,Test,Value,Unit,Note", "S1,K,4,u"]
+    longer = ["Sample,Test,Value,Unit", "S1,K,4,u,"]
+    assert len(read_table(*short).unread) == len(read_table(*longer).unread) == 1
+    assert read_table(*short, protocol=HEADING + "\nshort_rows = true").results
+    named = HEADING + "\ntrailing_delimiter = true"
+    assert read_table(*longer, protocol=named).results
+    for line in ("S1,K,4,1,u", "S1,K,4,u", "S1,K,4,1,u,,"):
+        assert read_table(longer[0], line, protocol=named).unread
+
+
+def test_the_end_mark_of_old_systems_is_no_row() -> None:
+    """A file of DOS ends in a character of its own."""
+    assert not read_table("Sample,Test,Value,Unit", "S1,K,4,u", "\x1a").unread

@@ -17,6 +17,7 @@ _MARKS = (
 )
 _LOOKED_AT = 512  # bytes that tell UTF-16 without a mark
 _NUL = "\0"
+_END_OF_FILE = "\x1a"  # what programs of old systems write behind the last line
 
 
 def lines_of(data: bytes, encoding: str) -> list[str]:
@@ -26,7 +27,7 @@ def lines_of(data: bytes, encoding: str) -> list[str]:
             f"the file has {len(data)} bytes; at most {LARGEST_FILE} are read",
             what_to_do="Let the analyzer export fewer results at a time.",
         )
-    text = _decode(data, encoding)
+    text = _decode(data, encoding).removesuffix(_END_OF_FILE)
     if _NUL in text:
         raise DriverError(
             f"character {text.index(_NUL) + 1} of the file is NUL: it is no text file",
