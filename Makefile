@@ -61,7 +61,7 @@ regenerate: $(STAMP)
 LOCK_VENV := build/lock-venv
 LOCK = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url $(if $(call typed,UPGRADE),--upgrade) \
-	--group build --extra tls --extra postgresql pyproject.toml
+	--group build --extra postgresql pyproject.toml
 
 lock:
 	$(PYTHON) -m venv $(LOCK_VENV)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
-from emulators import null_modem, replay
+from emulators import law_command, null_modem, replay
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
 from emulators.file_texts import FileFormat
 from emulators.files import FilePlan, play
@@ -218,6 +218,9 @@ app.command("null-modem")(null_modem.command)
 
 
 app.command("replay")(replay.command)
+
+
+app.command("law")(law_command.law)
 
 
 def main() -> None:

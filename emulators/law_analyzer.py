@@ -140,7 +140,7 @@ class EmulatedLawAnalyzer:
         """Tell the person at the bench."""
         self.say(detail)
 
-    def connection_seen(self, outcome: ConnectionOutcome, peer: str) -> None:
+    def connection_seen(self, outcome: ConnectionOutcome, peer: str, detail: str = "") -> None:
         """Nothing to do: the state says it."""
 
     # -- ShimOwner --------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ class EmulatedLawAnalyzer:
 
     # -- the host's orders ------------------------------------------------------------------------
 
-    def _replies(self, _message: Glance, *, accepted: bool) -> tuple[AckCode, ...]:
+    def _replies(self, message: Glance, *, accepted: bool) -> tuple[AckCode, ...]:
         """Orders are answered, unless the scenario says otherwise."""
         if self._draws("no_answer"):
             return ()

@@ -16,7 +16,6 @@ from emulators.running import Run, new_prefix, sentence, speaker, the_reactor
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
 
-
 commands = typer.Typer()
 
 

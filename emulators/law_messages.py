@@ -1,4 +1,4 @@
-"""The messages of an emulated LAW analyzer: QBP^Q11, OUL^R22, and its ORL^O34 to orders (IHE PaLM TF-2b 3.27 to 3.29)."""
+"""The messages of an emulated LAW analyzer: QBP^Q11, OUL^R22, and ORL^O34 to orders (IHE PaLM TF-2b 3.27 to 3.29)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A specimen and how it was measured. `awos` gives the host's step id of a test; `failed` are tests without value."""
+    """A specimen and how it was measured. `awos`: the host's step id of a test; `failed`: tests without value."""
 
     specimen: EmulatedSpecimen
     run: int = 1
@@ -154,7 +154,7 @@ def _result(said: Said, measured: Measured, number: int, result: EmulatedResult)
 
 @dataclass(frozen=True, slots=True)
 class OrdersTaken:
-    """What an OML^O33 asked: the answer to it, and the steps by container: test code to AWOS id. `is_negative`: no work."""
+    """What an OML^O33 asked: our answer, and the steps by container (test code to AWOS id). `is_negative`: no work."""
 
     answer: bytes
     steps: Mapping[str, Mapping[str, str]]

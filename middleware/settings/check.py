@@ -17,12 +17,12 @@ from middleware.line.files import make_line_link
 from middleware.line.settings import LineSettings
 from middleware.model import ReleaseMode
 from middleware.settings.check_files import folders_are_one_lines, folders_can_be_used
+from middleware.settings.check_relay import relays_can_work
 from middleware.settings.check_serial import (
     ports_have_one_line,
     ports_have_stable_names,
     serial_settings_fit,
 )
-from middleware.settings.check_relay import relays_can_work
 from middleware.settings.load import Loaded
 from middleware.settings.parts import Parts, read_parts
 from middleware.settings.problems import Location, Problem, Weight, did_you_mean
