@@ -278,7 +278,7 @@ def _initialise_line(line: str, driver: str) -> None:
         counter("labwire_line_bytes_total").labels(line, direction)
         for outcome in outcomes:
             counter("labwire_frames_total").labels(line, direction, outcome)
-    for outcome in ("accepted", "refused_peer", "replaced", "damped", "lost"):
+    for outcome in ("accepted", "refused_peer", "refused_tls", "replaced", "damped", "lost"):
         counter("labwire_line_connections_total").labels(line, outcome)
     for kind in _KINDS:
         counter("labwire_messages_received_total").labels(line, kind)

@@ -33,6 +33,11 @@ AGAIN_AFTER_S = 5.0
 # A stopping transport waits so long for the file in hand.
 CLOSE_WITHIN_S = 2.0
 
+# Reasons of a refusal, as a person reads them in the .err file.
+_WORDS = {
+    "wrong_analyzer": "it is another analyzer's; `labwire messages list --state refused` says more"
+}
+
 Apart = Callable[[Any, Callable[[], Any]], Deferred[Any]]
 
 
@@ -150,7 +155,8 @@ class FileDropTransport:
     def _move_apart(self, found: Found, reply: FileReply) -> bool:
         moment = self._clock.utc_now().strftime("%Y%m%d%H%M%S")
         if reply.verdict is FileVerdict.NOT_TAKEN:
-            return self._folder.set_aside(found, moment, reply.detail)
+            why = _WORDS.get(reply.detail, reply.detail)
+            return self._folder.set_aside(found, moment, why)
         note = _repeated(reply).rstrip(".") if reply.verdict is FileVerdict.STORED_BEFORE else ""
         return self._folder.keep(found, moment, note)
 

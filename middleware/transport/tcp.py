@@ -282,6 +282,8 @@ class TcpDialler(protocol.ClientFactory):
 
     def _admit(self) -> Shim:
         shim = self._owner.make_shim(str(self.address))
+        if self._tls is None:
+            expect_plain_text(shim, self._tell_refusal)
         self._connection.hold(shim, self._closed)
         self._owner.connection_seen(ConnectionOutcome.ACCEPTED, shim.peer)
         self._change(TransportState.OPEN, f"connected with {self.address}")
@@ -294,11 +296,14 @@ class TcpDialler(protocol.ClientFactory):
             self._owner.connection_seen(ConnectionOutcome.DIAL_FAILED, str(self.address))
             self._wait(f"{self.address} does not answer: {reason.getErrorMessage()}")
 
-    def _refused(self, refusal: TlsRefusal) -> None:
+    def _tell_refusal(self, refusal: TlsRefusal) -> None:
         peer = str(self.address)
         self._owner.connection_seen(ConnectionOutcome.REFUSED_TLS, peer, str(refusal))
+
+    def _refused(self, refusal: TlsRefusal) -> None:
+        self._tell_refusal(refusal)
         if self._is_started:
-            self._wait(f"{peer} was refused: {refusal}")
+            self._wait(f"{self.address} was refused: {refusal}")
 
     def _closed(self, shim: Shim, reason: str) -> None:
         self._connection.forget(shim)

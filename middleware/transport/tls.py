@@ -103,15 +103,16 @@ def _carries(certificate: Certificate, name: str) -> bool:
 
 
 def expect_plain_text(shim: Shim, unexpected: Callable[[TlsRefusal], None]) -> None:
-    """Tell when the first read of a plain connection begins with a TLS handshake, and end it.
+    """Tell when the first read of a plain connection is TLS (a handshake, or an alert at our words), and end it.
 
     Only the first read passes here: the check is an attribute of the instance that removes itself.
     """
 
     def first_read(data: bytes) -> None:
         del shim.dataReceived
-        # RFC 8446 sections 4 and 5.1: record type 22, version 3.x, and message type 1 behind the lengths.
-        if data[:2] == b"\x16\x03" and data[5:6] == b"\x01":
+        # RFC 8446 sections 4, 5.1 and 6: type, version 3.x, length; then ClientHello, or the two bytes of an alert.
+        is_hello = data[:2] == b"\x16\x03" and data[5:6] == b"\x01"
+        if is_hello or (data[:2] == b"\x15\x03" and data[3:5] == b"\x00\x02"):
             refusal = TlsRefusal(TlsReason.TLS_UNEXPECTED)
             unexpected(refusal)
             shim.abort(str(refusal))

@@ -45,7 +45,7 @@ WORDS: Mapping[TlsReason, str] = {
     TlsReason.OLD_VERSION: "it speaks no version of TLS that is allowed",
     TlsReason.NO_COMMON_CIPHER: "no cipher is common to both ends",
     TlsReason.PLAIN_TEXT: "it does not speak TLS",
-    TlsReason.TLS_UNEXPECTED: "it speaks TLS, and this line has no `tls` settings",
+    TlsReason.TLS_UNEXPECTED: "it speaks TLS, and `tls` is not set here",
     TlsReason.TIMED_OUT: "it did not finish the handshake in time",
     TlsReason.BROKEN_OFF: "it hung up during the handshake",
     TlsReason.CROWDED_OUT: "too many connections were waiting for their handshake",

@@ -106,3 +106,11 @@ def test_random_text_of_a_megabyte_is_refused_in_linear_time() -> None:
     data = bytes(random.choices(letters, k=1_000_000))
     _refusal(data)
     _refusal(HEADING + data)
+
+
+def test_a_heading_made_to_keep_patterns_busy_is_refused() -> None:
+    """No regular expression of a profile looks through a text without measure."""
+    driver = load_catalogue().driver("sysmex_xs_500i")
+    headings = "Instrument ID,Sample ID No,Sequence No.,WBC(10/uL)," + "(10" * 15_000 + ","
+    with pytest.raises(DriverError, match="a heading in line 1 has 45000 characters"):
+        driver.decode(headings.encode(), CONTEXT)

@@ -160,7 +160,7 @@ def test_equal_tests_of_one_tube_are_runs_and_organisms_stay_apart() -> None:
     """OBX-4 is the run; a parent result keeps kinds of one test apart."""
     read = results(
         "OBR|1||T-1", _obx("A"), _obx("A"), _obx("B", sub_id="3"), _obx("C", sub_id="left"),
-        "OBR|2||T-1||||||||||||||||||||||^1^ECO", _obx("A"),
+        "OBR|2||T-1|||||||||||||||||||||||^1^ECO", _obx("A"),
     )  # fmt: skip
     assert [(one.test_code, one.test_detail, one.run) for one in read] == [
         ("A", "", 1), ("A", "", 2), ("B", "", 3), ("C", "left", 1), ("A", "^1^ECO", 1),

@@ -27,11 +27,18 @@ def _line(form: str, driver: str) -> str:
 
 
 def _emulate(folder: Path, form: str) -> subprocess.Popen[str]:
-    semaphore = ["--semaphore", ".ok"] if form == "csv" else []
+    options = {
+        "--format": form,
+        "--count": str(COUNT),
+        "--every-s": "0.25",
+        "--seconds": "60",
+        "--prefix": f"{form.upper()}-",
+        "--obligations": str(folder / f"{form}.jsonl"),
+        **({"--semaphore": ".ok"} if form == "csv" else {}),
+    }
+    given = [word for pair in options.items() for word in pair]
     return subprocess.Popen(
-        [sys.executable, "-m", "emulators", "files", str(folder / form), "--format", form]
-        + [*semaphore, "--count", str(COUNT), "--every-s", "0", "--seconds", "60", "--quiet"]
-        + ["--prefix", f"{form.upper()}-", "--obligations", str(folder / f"{form}.jsonl")],
+        [sys.executable, "-m", "emulators", "files", str(folder / form), "--quiet", *given],
         stdout=subprocess.PIPE,
         text=True,
     )

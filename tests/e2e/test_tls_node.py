@@ -70,9 +70,7 @@ def site(tls_world: TlsWorld, tmp_path: Path) -> Iterator[Site]:
     port, lis_port = free_port(), free_port()
     world = tls_world
     out = f"tls = {table(world.node, world.ca.file, world.lis.pin)}"
-    node = NodeProcess(
-        tmp_path, [("chem-1", "generic_astm", port)], lis_port, connector_extra=out
-    )
+    node = NodeProcess(tmp_path, [("chem-1", "generic_astm", port)], lis_port, connector_extra=out)
     node.write_settings()
     plain = f"port = {port} }}"
     text = node.settings.read_text(encoding="utf-8")
@@ -93,7 +91,7 @@ def test_results_travel_through_mutual_tls_at_both_ends(site: Site) -> None:
     analyzer.send(frames(result_records("S-1")))
     for identity in (world.second, world.stranger, None):
         stranger = site.analyzer(identity)
-        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever its TLS makes of it
+        with pytest.raises(Exception):  # noqa: B017 - whatever its TLS makes of it
             stranger.send(frames(result_records("S-9")))
         stranger.close()
     analyzer.send(frames(result_records("S-2")))
@@ -121,7 +119,7 @@ def test_a_lis_that_is_not_ours_gets_nothing(site: Site) -> None:
     false_lis = PlainLis(site.lis_port, context=server_context(world.second, world.ca)).start()
     analyzer = site.analyzer(world.analyzer)
     analyzer.send(frames(result_records("S-1")))
-    assert not false_lis.wait_for(lambda found: bool(found), timeout_s=2.0)
+    assert not false_lis.wait_for(bool, timeout_s=2.0)
     false_lis.stop()
     status = json.loads(site.node.command("status", "--json").stdout)
     assert "wrong_pin" in json.dumps(status)
@@ -138,13 +136,13 @@ def test_the_emulators_speak_tls_as_well(site: Site, tmp_path: Path) -> None:
     outward = option(world.lis, world.ca.file, world.node.pin)
     inward = option(world.analyzer, world.ca.file, world.node.pin)
     place = f"127.0.0.1:{site.lis_port}"
+    pace = ["--count", "3", "--every-s", "0", "--seconds", "30", "--obligations", str(owed)]
     lis = subprocess.Popen(
         [*command, "lis", "--listen", place, "--tls", outward, "--arrivals", str(came)]
     )
     try:
         sent = subprocess.run(
-            [*command, "analyzer", "--tcp", f"localhost:{site.port}", "--tls", inward]
-            + ["--count", "3", "--every-s", "0", "--seconds", "30", "--obligations", str(owed)],
+            [*command, "analyzer", "--tcp", f"localhost:{site.port}", "--tls", inward, *pace],
             capture_output=True,
             text=True,
             timeout=60,

@@ -9,17 +9,17 @@ from middleware.transport.serial_settings import SerialSettings
 
 
 def test_a_port_and_a_speed_are_a_serial_transport() -> None:
-    """`--serial /tmp/analyzer --baud 19200`."""
-    settings = transport_of(Place(serial="/tmp/analyzer", baud=19200))
-    assert settings == SerialSettings(type="serial", port="/tmp/analyzer", baud=19200)
+    """`--serial analyzer-port --baud 19200`."""
+    settings = transport_of(Place(serial="analyzer-port", baud=19200))
+    assert settings == SerialSettings(type="serial", port="analyzer-port", baud=19200)
 
 
 @pytest.mark.parametrize(
     "place",
     [
         Place(),
-        Place(tcp="127.0.0.1:4010", serial="/tmp/analyzer"),
-        Place(listen="127.0.0.1:4010", serial="/tmp/analyzer"),
+        Place(tcp="127.0.0.1:4010", serial="analyzer-port"),
+        Place(listen="127.0.0.1:4010", serial="analyzer-port"),
     ],
 )
 def test_only_one_way_may_be_given(place: Place) -> None:

@@ -17,7 +17,7 @@ from tests.kit.small_reactor import SmallReactor
 class LineOnSockets:
     """One line that listens on a port the system chose (or dials)."""
 
-    def __init__(self, small: SmallReactor, **transport: Any) -> None:
+    def __init__(self, small: SmallReactor, driver: Any = None, **transport: Any) -> None:
         self.writer = HandWriter(is_automatic=True)
         writer: Any = self.writer
         settings = LineSettings.model_validate(
@@ -29,7 +29,7 @@ class LineOnSockets:
         )
         self.line = Line(
             settings,
-            PlainDriver(),
+            driver or PlainDriver(),
             LineServices(
                 reactor=small.reactor,
                 clock=SystemClock(),

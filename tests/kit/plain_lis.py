@@ -40,7 +40,9 @@ class PlainLis:
     port: int = 0
     answer: Callable[[Arrival], str] = _answer_accept
     arrivals: list[Arrival] = field(default_factory=list)
-    context: ssl.SSLContext | None = None  # of the standard library as well; without it, in the clear
+    context: ssl.SSLContext | None = (
+        None  # of the standard library as well; without it, in the clear
+    )
 
     def start(self) -> PlainLis:
         self._stopping = False

@@ -66,7 +66,7 @@ class Wire(StringTransport):
 class Connection:
     """One connection between Labwire and a peer."""
 
-    def __init__(self, ours: Any, peer: MemoryPeer) -> None:
+    def __init__(self, ours: Any, peer: Any) -> None:
         self.ours, self.peer, self.wire = ours, peer, Wire()
         ours.makeConnection(self.wire)
 
@@ -122,10 +122,10 @@ class ListenBench:
 class DialBench:
     """A dialler; `answer` is the peer that it reaches."""
 
-    def __init__(self, tls: dict[str, object], host: str = "localhost") -> None:
+    def __init__(self, tls: dict[str, object] | None, host: str = "localhost") -> None:
         self.reactor = MemoryReactorClock()
         self.owner = SilentOwner(self.reactor)
-        table = {"type": "tcp_connect", "host": host, "port": 4010, "tls": tls}
+        table = {"type": "tcp_connect", "host": host, "port": 4010, **({"tls": tls} if tls else {})}
         settings = TcpConnectSettings.model_validate(table)
         self.dialler = TcpDialler(settings, self.reactor, self.owner, lambda: 0.0)
         self.dialler.start()

@@ -68,7 +68,7 @@ def habit_of(minutes: int) -> Habit:
 
 @pytest.fixture
 def world(clock: FakeClock) -> World:
-    assert FIRST_MOMENT == datetime(2031, 3, 4, 9, 30, tzinfo=UTC)
+    assert datetime(2031, 3, 4, 9, 30, tzinfo=UTC) == FIRST_MOMENT
     world = World(clock)
     world.behaviour.remember(habit_of(4))
     return world

@@ -57,7 +57,7 @@ def test_the_night_and_the_weekend_are_silent_as_ever() -> None:
     """Nobody is called at night because a routine analyzer sleeps."""
     habit = Habit(ZONE)
     habit.learn(working_week(0, 26))  # until Friday
-    for hours in range(0, 60):
+    for hours in range(60):
         assert not is_silent(habit, at(25, 20) + hours * HOUR_S)
     assert is_silent(habit, at(28, 9.6))  # on Monday it did not begin
 
@@ -162,5 +162,3 @@ def test_no_silence_is_unusual_before_half_an_hour_or_beyond_its_bounds(
     usual = habit.usual(now + later)
     if usual is not None:
         assert LEAST_S <= usual.limit_s <= max(LEAST_S, FACTOR * max(gaps) * 1.001)
-
-

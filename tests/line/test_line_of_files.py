@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from twisted.internet.defer import Deferred
 
 from middleware.errors import DriverError
 from middleware.line.status import LineState
+from middleware.model import MessageKind
 from middleware.observe.health import WarnableCode
+from middleware.store import journal
+from middleware.store.journal import JournalEntry
+from middleware.store.schema import JournalState
 from middleware.transport import file_drop_folder
 from tests.kit.file_bench import FileBench
 
@@ -340,6 +345,20 @@ def test_a_message_for_the_analyzer_becomes_a_file_that_nobody_sees_half(tmp_pat
     assert [(out / name).read_bytes() for name in names] == [b"H|1\r", b"H|2\r"]
     assert shim.link.is_neutral
     assert shim.link.counts()["sent", "written"] == 2
+
+
+def test_a_file_that_was_refused_as_another_analyzer_s_is_taken_when_it_is_put_back(
+    tmp_path: Path,
+) -> None:
+    """What was refused once is no repetition: the person corrected the line and put the file back."""
+    bench = make(tmp_path)
+    entry = JournalEntry("chem-1", "plain", MessageKind.RESULT, 0.0, TEXT, TEXT, file_name="a.txt")
+    refused = replace(entry, state=JournalState.REFUSED)
+    bench.writer.submit(lambda connection: journal.append(connection, refused))
+    bench.drop("a.txt", TEXT)
+    bench.look()
+    assert len(bench.stored()) == 2
+    assert "file-repeated" not in raised(bench)
 
 
 def test_a_line_of_files_takes_no_options_of_a_data_link(tmp_path: Path) -> None:

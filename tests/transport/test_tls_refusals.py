@@ -111,13 +111,23 @@ def test_tls_on_a_plain_port_is_told(tls_world: TlsWorld) -> None:
     assert connection.wire.disconnected
 
 
+def test_a_peer_that_answers_our_plain_text_with_an_alert_speaks_tls(tls_world: TlsWorld) -> None:
+    """The LIS's port wants TLS, and the connector has no `tls` table."""
+    bench = DialBench(None)
+    connection = Connection(bench.reactor.tcpClients[-1][2].buildProtocol(None), None)
+    connection.give(b"\x15\x03\x01\x00\x02\x02\x16")
+    assert "tls_unexpected" in bench.owner.details[0]
+    assert bench.owner.links[0].received == []
+    assert connection.wire.disconnected
+
+
 def test_a_plain_line_hears_every_byte_of_its_analyzer() -> None:
     """Looking for TLS in the first read changes nothing for those who do not speak it."""
     bench = ListenBench(None)
     connection = bench.connect(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    for piece in (b"\x16", b"\x16\x03\x01", b"\x05"):
+    for piece in (b"\x16", b"\x16\x03\x01", b"\x15\x03", b"\x05"):
         connection.give(piece)
-    assert bench.owner.links[0].received == [b"\x16", b"\x16\x03\x01", b"\x05"]
+    assert bench.owner.links[0].received == [b"\x16", b"\x16\x03\x01", b"\x15\x03", b"\x05"]
 
 
 def test_a_handshake_that_does_not_end_is_ended_after_ten_seconds(tls_world: TlsWorld) -> None:

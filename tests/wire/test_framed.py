@@ -36,7 +36,9 @@ BCC = FrameSpec(checksum=ChecksumKind.XOR_BYTE)
 LINES = FrameSpec(start=b"", ends=(b"\r",), ignored=b"\n", ack=b"", nak=b"")
 SLOW = FrameSpec(ack_min_s=0.5, ack_max_s=5.0)
 BLOCKS = FrameSpec(goes_on=b"\x17", repeated_prefix=3, ends_message=(b"DE",), silence_s=2.0)
-REPORT = FrameSpec(start=b"", ends=(b"\r",), ack=b"", nak=b"", silence_ends=True, silence_s=1.0)
+REPORT = FrameSpec(
+    start=b"", ends=(b"\r",), ack=b"", nak=b"", silence_ends=True, silence_s=1.0, joiner=b"\r"
+)
 SPECS = [
     BCC,
     LINES,
@@ -191,7 +193,7 @@ def test_a_report_ends_by_silence() -> None:
     link = _link(REPORT)
     link.receive_bytes(b"Sample 1\rpH 7.4\r\r", 1.0)
     event = _received(link.on_deadline(2.0))
-    assert event.text == b"Sample 1pH 7.4"
+    assert event.text == b"Sample 1\rpH 7.4"
     link.commit(event.token, 2.1)
     assert link.bytes_to_send() == b""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_cuts_of_the_reads_change_nothing(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
     events = [
         event
-        for start, end in zip(places, places[1:], strict=False)
+        for start, end in itertools.pairwise(places)
         for event in reader.feed(STREAM[start:end])
     ]
     assert events == whole

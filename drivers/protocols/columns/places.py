@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from middleware.errors import DriverError
 
+LONGEST_HEADING = 200
+"""Characters. What a profile's patterns must look through is small, whoever wrote the file."""
+
 _NUMBERED = re.compile(r"(.+)\[([1-9][0-9]{0,3})\]")
 
 
@@ -16,6 +19,14 @@ class Places:
     def __init__(self, headings: Sequence[str], line: int) -> None:
         self.line = line
         self.headings = tuple(heading.strip() for heading in headings)
+        for heading in self.headings:
+            if len(heading) > LONGEST_HEADING:
+                raise DriverError(
+                    f"a heading in line {line} has {len(heading)} characters; at most {LONGEST_HEADING} are read",
+                    what_to_do="Look at the raw file; the profile does not fit it.",
+                    record=line,
+                    field=heading[:LONGEST_HEADING],
+                )
         self._places: dict[str, list[int]] = {}
         for at, heading in enumerate(self.headings):
             self._places.setdefault(heading, []).append(at)

@@ -36,6 +36,7 @@ from middleware.wire.hl7.parse import UNDECODABLE_BYTES
 MOST_RESULTS = 10_000
 """In one message. A run of a whole plate has some hundreds; reading more would keep every other line waiting."""
 
+MOST_SHARED_COMMENTS = 100_000
 _LONGEST_STATUS_TEXT = 200  # the journal keeps the whole segment
 # Under the header, and no statement of the analyzer about itself.
 _NO_STATUS = frozenset(
@@ -182,6 +183,13 @@ class _Read:
 
 def _refuse_flood(parts: Cut) -> None:
     count = sum(len(group.observed) for group in parts.groups)
+    shared = sum(len(group.notes) * len(group.observed) for group in parts.groups)
+    if shared > MOST_SHARED_COMMENTS:
+        raise DriverError(
+            f"comments on patients, specimens and orders stand {shared} times beside results; "
+            f"at most {MOST_SHARED_COMMENTS} are read",
+            what_to_do="Let the analyzer send its results in smaller messages.",
+        )
     if count > MOST_RESULTS or len(parts.groups) > MOST_RESULTS:
         raise DriverError(
             f"the message holds {count} observations in {len(parts.groups)} groups; at most {MOST_RESULTS} are read",

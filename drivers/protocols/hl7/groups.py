@@ -12,9 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from drivers.protocols.hl7.paths import key_of
+from middleware.errors import DriverError
 from middleware.wire.hl7 import Message, Segment
 
 _SPECIMENS = frozenset({"SPM", "SAC"})
+_MOST_OF_A_KIND = 16
+_MOST_NOTES = 200  # on one patient, specimen or order: they stand beside every result below
 # Around the messages of a file; they say nothing of anybody.
 _BATCH = frozenset({"FHS", "BHS", "BTS", "FTS"})
 
@@ -182,25 +185,33 @@ class _Cutter:
             if not is_note:
                 self._person.setdefault(segment.name, segment)
             elif "PID" in self._person:
-                self._person_notes.append(segment)
+                _note(self._person_notes, segment)
             if "PID" not in self._person:
                 self._before.append(segment)
             return
         if is_note:
-            group.notes.append(segment)
+            _note(group.notes, segment)
             if not group.has_order:
-                self._specimen_notes.append(segment)
+                _note(self._specimen_notes, segment)
             return
         _add(group.scope, segment)
         if not group.has_order:
             _add(self._specimen, segment)
 
 
+def _note(notes: list[Segment], segment: Segment) -> None:
+    notes.append(segment)
+    if len(notes) > _MOST_NOTES:
+        raise DriverError(
+            f"more than {_MOST_NOTES} comments stand on one patient, specimen or order",
+            what_to_do="Look at the raw message; report the analyzer's behaviour.",
+            record=segment.index,
+            field="NTE",
+        )
+
+
 def _add(scope: dict[str, Segment], segment: Segment) -> None:
-    """Under its name, or with a number when there is one already."""
-    occurrence = 1
-    while (key := key_of(segment.name, occurrence)) in scope:
-        if scope[key] is segment:
+    """Under its name, or with a number when there is one already; a profile looks at the first few only."""
+    for occurrence in range(1, _MOST_OF_A_KIND + 1):
+        if scope.setdefault(key_of(segment.name, occurrence), segment) is segment:
             return
-        occurrence += 1
-    scope[key] = segment

@@ -257,7 +257,7 @@ class Hl7MllpConnector:
         return self._shim is not None and self._shim.is_open
 
     async def _connected_or_failed(self) -> None:
-        """While the first attempt of a dialling runs, its end is worth waiting for (`connect_timeout_s` at most)."""
+        """While the first attempt runs, its end is worth waiting for (`connect_timeout_s`, and at most 10 s of TLS)."""
         dialler = self._dialler
         if self._shim is None and dialler is not None and dialler.state is TransportState.DIALLING:
             waiting: Deferred[None] = Deferred()

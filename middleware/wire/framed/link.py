@@ -181,7 +181,8 @@ class FramedLink:
             self._state, self._deadline = State.NEUTRAL, None
             self._write(self._spec.nak)
             return [*events, *abandoned]
-        self._parts.append(text)
+        is_further = bool(self._parts) and not self._parts_go_on
+        self._parts.append(self._spec.joiner + text if is_further else text)
         self._parts_go_on = frame.goes_on
         self._last_frame = frame.wire
         self._count(FrameOutcome.OK)

@@ -20,7 +20,8 @@ class FrameSpec:
 
     `goes_on`: the end that says that the text goes on in the next frame, whose first `repeated_prefix` bytes repeat the
     first frame's. `ends_message`: beginnings of the text of a frame that ends a message; empty: every frame does.
-    `silence_ends`: a message without them ends when nothing comes for `silence_s`.
+    `silence_ends`: a message without them ends when nothing comes for `silence_s`. `joiner` stands between the texts of
+    its frames in the message (not where a text only goes on).
 
     `ack`, `nak`: our replies; both empty: the analyzer expects none. A reply leaves no earlier than `ack_min_s` and no
     later than `ack_max_s` after the frame's last byte. `enquiry` is answered by `ack`; `ignored` are single bytes
@@ -39,6 +40,7 @@ class FrameSpec:
     repeated_prefix: int = 0
     ends_message: tuple[bytes, ...] = ()
     silence_ends: bool = False
+    joiner: bytes = b""
     ack: bytes = b"\x06"
     nak: bytes = b"\x15"
     ack_min_s: float = 0.0

@@ -24,7 +24,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # record goes on.
 _FRAME_ENDS = re.compile(rb"[\x03\x17][0-9A-Fa-f]{2}\r*")
 _FRAME_BEGINS = re.compile(rb"\x02[0-7]?")
-_SESSION = re.compile(rb"[\x04\x05\x06\x03]")
+_SESSION = b"\x03\x04\x05\x06"
 _CHECKSUM = re.compile(rb"[0-9A-Fa-f]{2}")
 _NUMBERED_HEADER = re.compile(rb"[0-7][Hh][^0-9A-Za-z]")
 
@@ -45,7 +45,7 @@ def split_file(text: bytes, quirks: frozenset[str] = frozenset()) -> FileText:
     """
     cutting = _Cutting(quirks)
     text = text.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
-    if text.count(b"\r") > MOST_LINES:
+    if max(text.count(end) for end in (b"\r", b"\x02", b"\x03", b"\x17")) > MOST_LINES:
         raise _error(f"the file has more than {MOST_LINES} lines", 0)
     if FRAME_RESIDUE in quirks:
         text = cutting.without_frames(text)
@@ -70,7 +70,7 @@ class _Cutting:
     def without_frames(self, text: bytes) -> bytes:
         """Without the characters of frames; checksums are not compared, for often they are not what was sent."""
         bare = _FRAME_ENDS.sub(lambda end: b"\r" if end[0][0] == 3 else b"", text)  # noqa: PLR2004
-        bare = _SESSION.sub(b"", _FRAME_BEGINS.sub(b"", bare))
+        bare = _FRAME_BEGINS.sub(b"", bare).translate(None, _SESSION)
         if bare != text:
             self._used[FRAME_RESIDUE] = None
         return bare

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.events import (
     AcknowledgementConfirmed,
     Event,
     MessageAbandoned,
     MessageReceived,
 )
+from middleware.wire.poct1a.document import MessageType, parse_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +80,12 @@ class Handover:
     def _wire(self, data: bytes) -> bytes:
         wire, self.noise = self.noise + data, b""
         return wire
+
+
+def is_worth_keeping(data: bytes) -> bool:
+    """Whether a whole document that nobody answered is more than conversation."""
+    try:
+        found = parse_document(data).type
+    except RemoteProtocolError:
+        return True
+    return found in (MessageType.OBSERVATIONS, MessageType.EVENTS)

@@ -29,7 +29,7 @@ from middleware.wire.poct1a import constants as c
 from middleware.wire.poct1a.conversation import Conversation, Move, Reply
 from middleware.wire.poct1a.document import Document, MessageType, parse_document
 from middleware.wire.poct1a.framing import Cut, DocumentCut, DocumentReader, Oversize
-from middleware.wire.poct1a.handover import Awaiting, Handover
+from middleware.wire.poct1a.handover import Awaiting, Handover, is_worth_keeping
 from middleware.wire.poct1a.options import Poct1aOptions, Role
 from middleware.wire.poct1a.outgoing import CONNECTION_LOST, NO_REPLY, Outgoing, Sending
 from middleware.wire.poct1a.tables import Input, State
@@ -37,6 +37,8 @@ from middleware.wire.poct1a.tables import Input, State
 # A transport that is paused may still deliver what it has read already; more than that is not kept.
 _HELD_BEYOND_MESSAGE_BYTES = 1024 * 1024
 _RESTING = (State.DISCONNECTED, State.WAIT_HELLO, State.CONTINUOUS, State.CLOSED)
+# What an analyzer may do at once instead of acknowledging our request first.
+_DEEDS = (MessageType.OBSERVATIONS, MessageType.EVENTS, MessageType.END_OF_TOPIC)
 _NOT_STORED = "the message could not be stored; send it again later"
 
 _INPUTS = {
@@ -88,7 +90,7 @@ class Poct1aLink:
         lost = [cut.data for cut in self._cuts if isinstance(cut, DocumentCut)]
         self._cuts.clear()
         events = [
-            self._handover.abandoned(one, CONNECTION_LOST) for one in lost if _is_worth_keeping(one)
+            self._handover.abandoned(one, CONNECTION_LOST) for one in lost if is_worth_keeping(one)
         ]
         if partial := self._reader.drop_partial():
             events.append(self._handover.abandoned(partial, CONNECTION_LOST))
@@ -123,7 +125,7 @@ class Poct1aLink:
         events: list[Event] = []
         while self._cuts and self._handover.awaiting is None:
             events += self._take(self._cuts.popleft(), now)
-        self._pump(now)
+            self._pump(now)
         return events
 
     def _take(self, cut: Cut, now: float) -> list[Event]:
@@ -169,17 +171,17 @@ class Poct1aLink:
 
     def _converse(self, document: Document, data: bytes, now: float) -> list[Event]:
         """Our part of the conversation: what this message leads to."""
-        if document.type in (MessageType.OBSERVATIONS, MessageType.EVENTS):
+        if document.type in _DEEDS and self._conversation.state in (
+            State.OBSERVATIONS,
+            State.EVENTS,
+        ):
             self._outgoing.answered_by_deed()
         is_too_long = document.type is MessageType.HELLO and len(data) > c.HELLO_LIMIT_BYTES
         cause = Input.OTHER if is_too_long else _INPUTS.get(document.type, Input.OTHER)
-        move = self._conversation.step(cause, document)
+        move = self._walk(cause, document)
         if move.is_welcome:
             self._handover.hello = data
-            self._outgoing.withdraw_own()
-        events = self._reply(move, document, data, now)
-        self._send(move)
-        return events
+        return self._reply(move, document, data, now)
 
     def _reply(self, move: Move, document: Document, data: bytes, now: float) -> list[Event]:
         control_id = document.control_id
@@ -249,9 +251,15 @@ class Poct1aLink:
         self._pump(now)
         return send_id
 
-    def _send(self, move: Move) -> None:
+    def _walk(self, cause: Input, document: Document | None = None) -> Move:
+        """Take one input; whoever goes on awaits no answer to what was said before."""
+        before = self._conversation.state
+        move = self._conversation.step(cause, document)
+        if move.send or self._conversation.state is not before:
+            self._outgoing.withdraw_own()
         for make in move.send:
             self._outgoing.send_own(make)
+        return move
 
     def _pump(self, now: float) -> None:
         if self._is_connected:
@@ -281,7 +289,7 @@ class Poct1aLink:
         """An input that is no message; nothing is answered."""
         if self._options.role is Role.INSTRUMENT:
             return []
-        self._send(self._conversation.step(cause))
+        self._walk(cause)
         is_over = self.is_finished and cause is not Input.UNREADABLE
         return [SessionClosed()] if is_over else []
 
@@ -387,12 +395,3 @@ def _complaint_about(document: Document, tolerated: frozenset[str]) -> str:
     if document.quirks - tolerated:
         return "the header is written as attributes"
     return ""
-
-
-def _is_worth_keeping(data: bytes) -> bool:
-    """Whether a whole document that nobody answered is more than conversation."""
-    try:
-        found = parse_document(data).type
-    except RemoteProtocolError:
-        return True
-    return found in (MessageType.OBSERVATIONS, MessageType.EVENTS)

@@ -124,12 +124,10 @@ class Outgoing:
         self._under_way = None
         return sending
 
-    def answered_by_deed(self) -> bool:
-        """The peer did what the conversation's own message asks for: no ACK is awaited any more. True if one was."""
-        if self._under_way is None or not self._under_way.is_own:
-            return False
-        self._under_way = None
-        return True
+    def answered_by_deed(self) -> None:
+        """The peer did what the conversation's own message asks for: its ACK is not awaited any more."""
+        if self._under_way is not None and self._under_way.is_own:
+            self._under_way = None
 
     def postpone(self, seconds: float) -> None:
         """Nothing was read for so long: the answer may lie unread."""
