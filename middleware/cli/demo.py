@@ -7,6 +7,7 @@ moment of it leaves a process behind.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -27,9 +28,14 @@ from middleware.errors import MiddlewareError, SettingsError
 from middleware.monitor.control_client import call
 
 SETTINGS = Path(middleware.__file__).resolve().parents[1] / "config" / "demo.toml"
-# Which scenario each line's analyzer plays; the line's transport says who dials.
-SCENARIOS = {"chem-1": "steady", "immuno-1": "immunoassay", "haem-1": "haematology"}
-LINE_TYPES = {"tcp_listen": "--tcp", "tcp_connect": "--listen"}
+# Which emulator stands for each line's analyzer, and which scenario it plays; the line's transport says who dials.
+ANALYZERS = {
+    "chem-1": ("analyzer", "steady"),
+    "haem-1": ("analyzer", "haematology"),
+    "immuno-1": ("law", "steady"),
+}
+PLACES = {"tcp_listen": "--tcp", "tcp_connect": "--listen", "serial": "--serial"}
+CABLE = "demo-cable"
 _PORT = re.compile(r"(port = |127\.0\.0\.1:)(\d+)")
 TELL_EVERY_S = 5.0
 START_LIMIT_S = 30.0
@@ -51,6 +57,11 @@ class Demo:
     @property
     def arrivals(self) -> Path:
         return self.folder / "arrivals.jsonl"
+
+    @property
+    def cable(self) -> tuple[Path, Path]:
+        """The two ends of the serial cable: the node's, and the analyzer's."""
+        return self.folder / CABLE, self.folder / f"{CABLE}-analyzer"
 
     def obligations(self, line: str) -> Path:
         return self.folder / f"{line}.obligations.jsonl"
@@ -146,6 +157,7 @@ def _write_settings(running: Demo) -> dict[str, Any]:
         )
     text = _PORT.sub(_free, SETTINGS.read_text(encoding="utf-8"))
     text = text.replace('data_dir = "../var/demo"', 'data_dir = "data"')
+    text = text.replace(f'"{CABLE}"', json.dumps(str(running.cable[0])))
     running.settings.write_text(text, encoding="utf-8")
     return tomllib.loads(text)
 
@@ -165,30 +177,50 @@ def _free(found: re.Match[str]) -> str:
 
 
 def _start(running: Demo, tables: dict[str, Any], ending: Ending) -> list[str]:
-    """LIS first, then the node, then the analyzers; answers the lines' ids, none when the end was asked for."""
+    """LIS and cable first, then the node, then the analyzers; answers the lines' ids, none when the end was asked for."""
     lis = tables["connector"][0]
     address = f"{lis['host']}:{lis['port']}"
     running.spawn(
         "LIS", "emulators", "lis", "--listen", address, "--arrivals", str(running.arrivals)
     )
+    _lay_cable(running, tables)
     running.spawn("node", "middleware.cli", "run", "-c", str(running.settings))
     if not _node_answers(running, ending):
         return []
     command = os.path.relpath(Path(sys.executable).parent / "labwire")
-    _say(f"{len(tables['line'])} emulated analyzers (ASTM over TCP) -> Labwire -> LIS on {address}")
+    _say(
+        "three emulated analyzers -> Labwire -> LIS: ASTM over TCP, ASTM over serial, LAW over MLLP"
+    )
     _say("quality control and host queries stay in Labwire; everything else goes on to the LIS")
-    _say("analyzers over serial and IHE LAW, and the console, are not in this version yet")
+    _say(
+        "no orders are known here: an analyzer that asks hears that there is no work, and measures"
+    )
     _say(f"metrics  http://{tables['monitor']['listen']}/metrics")
     _say(f"look inside, while it runs:  {command} messages list -c {running.settings}")
     for line in tables["line"]:
-        transport = line["transport"]
-        running.spawn(
-            f"analyzer {line['id']}", "emulators", "analyzer", line["id"],
-            LINE_TYPES[transport["type"]], f"127.0.0.1:{transport['port']}",
-            "--scenario", SCENARIOS[line["id"]],
-            "--obligations", str(running.obligations(line["id"])),
-        )  # fmt: skip
+        _start_analyzer(running, line)
     return [str(line["id"]) for line in tables["line"]]
+
+
+def _lay_cable(running: Demo, tables: dict[str, Any]) -> None:
+    """A pair of serial ports joined by a cable, when a line has a serial port; the node opens its end when it is there."""
+    for line in tables["line"]:
+        if line["transport"]["type"] == "serial":
+            ends = [str(end) for end in running.cable]
+            baud = str(line["transport"]["baud"])
+            running.spawn("cable", "emulators", "null-modem", "--baud", baud, "--links", *ends)
+
+
+def _start_analyzer(running: Demo, line: dict[str, Any]) -> None:
+    transport = line["transport"]
+    command, scenario = ANALYZERS[line["id"]]
+    place = [PLACES[transport["type"]], f"127.0.0.1:{transport['port']}"]
+    if transport["type"] == "serial":
+        place = ["--serial", str(running.cable[1]), "--baud", str(transport["baud"])]
+    running.spawn(
+        f"analyzer {line['id']}", "emulators", command, line["id"], *place,
+        "--scenario", scenario, "--obligations", str(running.obligations(line["id"])),
+    )  # fmt: skip
 
 
 def _node_answers(running: Demo, ending: Ending) -> bool:
@@ -244,6 +276,7 @@ def _finish(running: Demo, lines: Sequence[str]) -> bool:
     _wait_until(lambda: _is_drained(_status(running)))
     status = _status(running)
     _say(_sentence(status))
+    running.end(["node"])  # before the cable is pulled
     running.end()
     obligations = [
         part for line in lines for part in ("--obligations", str(running.obligations(line)))

@@ -233,9 +233,7 @@ class ThreadedPort:
     def _may_read(self) -> bool:
         """Waits until the last read was taken and the shim does not rest; False at the end."""
         with self._changed:
-            while not self._is_cut and (
-                self._is_paused or not self._is_taken or self._is_ending
-            ):
+            while not self._is_cut and (self._is_paused or not self._is_taken or self._is_ending):
                 self._changed.wait()
             return not self._is_cut
 

@@ -52,7 +52,7 @@ def make_context(settings: TlsSettings, *, is_listening: bool) -> ssl.SSLContext
     protocol = ssl.PROTOCOL_TLS_SERVER if is_listening else ssl.PROTOCOL_TLS_CLIENT
     context = ssl.SSLContext(protocol)
     context.minimum_version = _VERSIONS[settings.lowest_version]
-    # No renegotiation and no resumed sessions: each connection proves its ends once, with the files of today.
+    # No renegotiation and no tickets: each connection proves its ends once, with the files of today.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION
     # A certificate of `peers` is trusted by itself, also when it is no authority.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

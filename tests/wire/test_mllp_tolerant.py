@@ -1,8 +1,9 @@
-"""Blocks of analyzers that leave out start or end byte, or put several messages into one block: by named quirks only."""
+"""Blocks of analyzers that leave out start or end byte, or put several messages into one: by named quirks only."""
 
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -99,7 +100,7 @@ def test_how_the_bytes_were_cut_changes_nothing(
 ) -> None:
     """Whole, byte by byte or in random pieces: the same events."""
     edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    pieces = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[a:b] for a, b in pairwise(edges)]
     made = [TolerantBlockReader(60, frozenset(names)) for _ in range(3)]
     whole = _read(made[0], stream)
     assert _read(made[1], *pieces) == whole

@@ -24,11 +24,14 @@ from middleware.model import (
     ResultStatus,
     ResultValue,
     SampleRole,
+    Unread,
     ValueKind,
 )
 from middleware.wire.hl7 import NULL, Message, Segment
 
 _SUBDIVIDED_RUN = re.compile(r"([1-9][0-9]{0,3})[./].*")
+_CODED_ALARM = re.compile(r"([^\s^]{1,40})\^([^^]*)\^(?:99|HL7|IHE|L$)[^^]*")
+_OF_LAW = frozenset(("INV", "NTE"))
 _WITHOUT_VALUE = frozenset((ResultStatus.CANNOT_OBTAIN, ResultStatus.PENDING))
 _Places = Mapping[int, tuple[Group, Observed]]
 
@@ -55,6 +58,8 @@ class LawReader:
         if is_query(message):
             queries, faults = self._read_queries(message)
             updates |= {"queries": queries, "faults": (*envelope.faults, *faults)}
+        if any(one.comments for one in envelope.unread):
+            updates["unread"] = tuple([_in_plain_words(one) for one in envelope.unread])
         if envelope.results and _says_more(message, envelope):
             places = _places(message)
             updates["results"] = tuple([_complete(one, places) for one in envelope.results])
@@ -72,7 +77,7 @@ class LawReader:
 def _says_more(message: Message, envelope: Envelope) -> bool:
     """Whether anything in it is LAW's own; most results of most messages are read already."""
     for segment in message.segments_in_order:
-        if segment.name == "INV" or (segment.name == "ORC" and _is_cancelled(segment)):
+        if segment.name in _OF_LAW or (segment.name == "ORC" and _is_cancelled(segment)):
             return True
     return any(one.test_detail for one in envelope.results)
 
@@ -96,13 +101,33 @@ def _complete(result: Result, places: _Places) -> Result:
     orc = group.scope.get("ORC")
     if orc is not None and _is_cancelled(orc):
         updates |= _of_cancelled(result)
-    invs = [segment for segment in observed.below if segment.name == "INV"]
-    if len(invs) > 1:
-        lots = [inv.get("INV-16").strip() for inv in invs]
-        updates["reagent_lot"] = ", ".join(dict.fromkeys(lot for lot in lots if lot))
+    # Reagents are those of the result alone: INV behind the container is the control that was measured.
+    lots = [one.get("INV-16").strip() for one in observed.below if one.name == "INV"]
+    updates["reagent_lot"] = ", ".join(dict.fromkeys(lot for lot in lots if lot))
+    comments = tuple([_in_words(one) for one in result.comments])
     if result.specimen.role is not SampleRole.PATIENT:
-        updates["comments"] = (*_material(group), *result.comments)
-    return result.model_copy(update=updates) if updates else result
+        comments = (*_material(group), *comments)
+    flags = dict.fromkeys(_coded(one)[0] for one in result.instrument_flags)
+    return result.model_copy(
+        update={**updates, "comments": comments, "instrument_flags": tuple(flags)}
+    )
+
+
+def _in_plain_words(unread: Unread) -> Unread:
+    return unread.model_copy(
+        update={"comments": tuple([_in_words(one) for one in unread.comments])}
+    )
+
+
+def _in_words(comment: Comment) -> Comment:
+    words = _coded(comment.text)[1]
+    return comment if words == comment.text else comment.model_copy(update={"text": words})
+
+
+def _coded(text: str) -> tuple[str, str]:
+    """Code and words of a coded alarm (`CLOT^Clot detected^99DEMO`, NTE-3); of any other text that text itself."""
+    found = _CODED_ALARM.fullmatch(text)
+    return (found.group(1), found.group(2) or found.group(1)) if found is not None else (text, text)
 
 
 def _test_and_run(result: Result, obx: Segment) -> dict[str, Any]:
