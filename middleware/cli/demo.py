@@ -177,7 +177,7 @@ def _free(found: re.Match[str]) -> str:
 
 
 def _start(running: Demo, tables: dict[str, Any], ending: Ending) -> list[str]:
-    """LIS and cable first, then the node, then the analyzers; answers the lines' ids, none when the end was asked for."""
+    """LIS and cable, then the node, then the analyzers; answers the lines' ids, none when the end was asked for."""
     lis = tables["connector"][0]
     address = f"{lis['host']}:{lis['port']}"
     running.spawn(
@@ -203,7 +203,7 @@ def _start(running: Demo, tables: dict[str, Any], ending: Ending) -> list[str]:
 
 
 def _lay_cable(running: Demo, tables: dict[str, Any]) -> None:
-    """A pair of serial ports joined by a cable, when a line has a serial port; the node opens its end when it is there."""
+    """A pair of serial ports joined by a cable for a line with a serial port; the node opens its end when it is there."""
     for line in tables["line"]:
         if line["transport"]["type"] == "serial":
             ends = [str(end) for end in running.cable]
@@ -220,6 +220,7 @@ def _start_analyzer(running: Demo, line: dict[str, Any]) -> None:
     running.spawn(
         f"analyzer {line['id']}", "emulators", command, line["id"], *place,
         "--scenario", scenario, "--obligations", str(running.obligations(line["id"])),
+        "--prefix", f"{line['id'].upper()}-",  # no two analyzers have the same tube
     )  # fmt: skip
 
 

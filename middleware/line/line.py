@@ -320,15 +320,16 @@ class Line:
 
     def _change(self, state: LineState, detail: str) -> None:
         self._detail = detail
-        if state is self.state:
-            return
-        self.state = state
-        self._since = self._services.clock.utc_now().timestamp()
-        is_up = self._is_up
-        LineStateChanged(self.id, self._driver_id, state.value, is_up).emit()
-        self._log_later(is_up)
+        if state is not self.state:
+            self.state = state
+            self._since = self._services.clock.utc_now().timestamp()
+            LineStateChanged(self.id, self._driver_id, state.value, self._is_up).emit()
+            self._log_later(self._is_up)
+        self._warn_while_down(detail)  # also anew: why there is none may change
+
+    def _warn_while_down(self, detail: str) -> None:
         health = self._services.health
-        if is_up or state is LineState.STOPPED:
+        if self._is_up or self.state is LineState.STOPPED:
             health.clear(WarnableCode.LINE_DOWN, self.id)
         else:
             text = f"Line {self.id} has no connection: {detail.rstrip('.')}."

@@ -110,7 +110,6 @@ def test_the_runtime_lock_covers_what_the_project_and_its_build_require() -> Non
         *PROJECT["project"]["dependencies"],
         *PROJECT["build-system"]["requires"],
         *PROJECT["dependency-groups"]["build"],
-        *extras["tls"],
         *extras["postgresql"],
     ]
     assert _uncovered(required, read_lock(ROOT / "requirements.lock")) == []

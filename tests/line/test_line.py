@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from middleware.line.status import LineState
 from middleware.observe.health import WarnableCode
 from middleware.observe.metrics import REGISTRY
+from middleware.transport.base import TransportState
 from middleware.transport.pair import READ_BYTES
 from middleware.wire.lis1.frame import encode_frame
 from tests.kit.line_bench import ACK, ENQ, EOT, FRAMES, NAK, TEXT, LineBench, PlainDriver
@@ -383,3 +384,15 @@ def test_a_line_whose_analyzer_connects_only_to_send_is_not_down_between_message
     bench.turn(120)
     assert bench.line.state is LineState.LISTENING
     assert not bench.health.is_raised(WarnableCode.LINE_DOWN, "chem-1")
+
+
+def test_the_reason_for_being_down_is_the_present_one() -> None:
+    """A port that was pulled out, and is then held by another program: what to do has changed."""
+    bench = LineBench()
+    bench.line.start()
+    bench.line.transport_changed(TransportState.WAITING, "the port is gone: unplugged?")
+    bench.line.transport_changed(TransportState.WAITING, "the port is in use by another program")
+    bench.pass_time(300.0, 10.0)  # a line that is down is told when it lasts
+    (warning,) = [one for one in bench.health.current() if one.code is WarnableCode.LINE_DOWN]
+    assert "in use by another program" in warning.text
+    assert bench.line.status().detail == "the port is in use by another program"
