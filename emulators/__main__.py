@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
-from emulators import law_command, null_modem, replay
+from emulators import hl7_analyzer, law_command, null_modem, replay
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
 from emulators.file_texts import FileFormat
 from emulators.files import FilePlan, play
@@ -221,6 +221,9 @@ app.command("replay")(replay.command)
 
 
 app.command("law")(law_command.law)
+
+
+app.command("hl7")(hl7_analyzer.command)
 
 
 def main() -> None:

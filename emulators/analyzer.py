@@ -1,6 +1,8 @@
-"""An emulated analyzer: a link in the INSTRUMENT role that plays a scenario, over TCP either way.
+"""An emulated analyzer: a link in the analyzer's role that plays a scenario, over any transport.
 
-A message is the analyzer's until the host has acknowledged its last frame: then it becomes an
+How it speaks (its link and the text of its messages) is a `Speech`: LIS01-A2 and LIS2 here, HL7 in `hl7_analyzer.py`.
+
+A message is the analyzer's until the host has acknowledged it: then it becomes an
 obligation, is written to the book, and the next one follows. One that did not get through is sent
 again from its first record, as a real analyzer does.
 """
@@ -11,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from emulators.faults import FaultPlan, UnreliableShim
 from emulators.oracle import Book, Expectation, Obligation, obligation_line
-from emulators.scenario import Deed, Scenario, Step
+from emulators.scenario import Deed, LinkChoices, Scenario, Step
 from emulators.specimens import EmulatedSpecimen, SpecimenSource, query_message, results_message
 from middleware.clock import Clock
 from middleware.transport.base import ConnectionOutcome, TransportState
@@ -25,6 +27,7 @@ from middleware.transport.make import make_transport
 from middleware.transport.settings import TransportSettings
 from middleware.transport.shim import Shim
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered, MessageReceived
+from middleware.wire.link import Link
 from middleware.wire.lis1.link import Lis1Link
 from middleware.wire.lis1.options import Lis1Options, Role
 
@@ -41,6 +44,55 @@ _EXPECTED = {
 }
 
 
+class Speech(Protocol):
+    """How an analyzer speaks. Messages are in its local time."""
+
+    def make_link(self, choices: LinkChoices) -> Link:
+        """A link for one connection."""
+        ...
+
+    def results(self, name: str, specimen: EmulatedSpecimen, measured: datetime) -> bytes:
+        """The message with every result of a specimen."""
+        ...
+
+    def query(self, name: str, sample_id: str, asked: datetime) -> bytes:
+        """The message that asks what is to be done with a specimen."""
+        ...
+
+    def is_taken(self, reply: bytes) -> bool:
+        """Whether the host's reply to a message says that it has it."""
+        ...
+
+
+class Lis2Speech(Speech):
+    """LIS2 records over LIS01-A2 frames."""
+
+    def make_link(self, choices: LinkChoices) -> Link:
+        """A link in the INSTRUMENT role."""
+        options = Lis1Options(
+            packaging=choices.packaging,
+            send_frame_text=choices.frame_text,
+            frame_reply_s=choices.frame_reply_s,
+            busy_backoff_s=choices.busy_backoff_s,
+        )
+        return Lis1Link(Role.INSTRUMENT, options)
+
+    def results(self, name: str, specimen: EmulatedSpecimen, measured: datetime) -> bytes:
+        """One message with H, P, O, R and L."""
+        return results_message(name, specimen, measured)
+
+    def query(self, name: str, sample_id: str, asked: datetime) -> bytes:
+        """One message with H, Q and L."""
+        return query_message(name, sample_id, asked)
+
+    def is_taken(self, reply: bytes) -> bool:  # noqa: ARG002 - the last frame's ACK says it
+        """Always: a message whose last frame was acknowledged is the host's."""
+        return True
+
+
+LIS2 = Lis2Speech()
+
+
 @dataclass(frozen=True, slots=True)
 class AnalyzerPlan:
     """Who the analyzer is and what it does. `count` messages at most (None: as the scenario says);
@@ -53,6 +105,7 @@ class AnalyzerPlan:
     time_zone: tzinfo
     count: int | None = None
     every_s: float | None = None
+    speech: Speech = LIS2
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +170,7 @@ class EmulatedAnalyzer:
 
     def make_shim(self, peer: str) -> Shim:
         """A connection; through the fault plan when the scenario has faults."""
-        choices = self.plan.scenario.link
-        options = Lis1Options(
-            packaging=choices.packaging,
-            send_frame_text=choices.frame_text,
-            frame_reply_s=choices.frame_reply_s,
-            busy_backoff_s=choices.busy_backoff_s,
-        )
-        link = Lis1Link(Role.INSTRUMENT, options)
+        link = self.plan.speech.make_link(self.plan.scenario.link)
         if self.plan.scenario.faults.is_none:
             return Shim(link, self._reactor, self, peer)
         return UnreliableShim(link, self._reactor, self, peer, self.faults)
@@ -157,15 +203,21 @@ class EmulatedAnalyzer:
     def events_arrived(self, shim: Shim, events: list[Event]) -> None:
         """Deliveries, and what the host sends."""
         for event in events:
-            if isinstance(event, MessageDelivered) and event.send_id == self._send_id:
-                self._delivered()
-            elif isinstance(event, MessageNotDelivered) and event.send_id == self._send_id:
-                self._send_id = None
-                self.not_delivered += 1
-                self._reactor.callLater(RETRY_S, self._send)
+            if isinstance(event, MessageDelivered | MessageNotDelivered):
+                self._settle(event)
             elif isinstance(event, MessageReceived):
                 self.received += 1
                 shim.commit(event.token)
+
+    def _settle(self, event: MessageDelivered | MessageNotDelivered) -> None:
+        if event.send_id != self._send_id:
+            return
+        if isinstance(event, MessageDelivered) and self.plan.speech.is_taken(event.reply):
+            self._delivered()
+            return
+        self._send_id = None
+        self.not_delivered += 1
+        self._reactor.callLater(RETRY_S, self._send)
 
     # -- the scenario -----------------------------------------------------------------------------
 
@@ -205,10 +257,10 @@ class EmulatedAnalyzer:
             expect = Expectation.DELIVER  # there is nothing to measure once more: a first run
         if step.do is Deed.QUERY:
             specimen = self._source.specimen(step.panel)
-            text = query_message(self.plan.name, specimen.sample_id, now)
+            text = self.plan.speech.query(self.plan.name, specimen.sample_id, now)
             return _Outgoing(text, Obligation(self.plan.name, specimen.sample_id, {}, expect))
         specimen = self._measure(step)
-        text = results_message(self.plan.name, specimen, _whole_seconds(now))
+        text = self.plan.speech.results(self.plan.name, specimen, _whole_seconds(now))
         obligation = Obligation(self.plan.name, specimen.sample_id, specimen.values(), expect)
         return _Outgoing(text, obligation)
 

@@ -12,6 +12,7 @@ from middleware.transport.shim import Shim, ShimOwner
 from middleware.wire.link import Link
 
 _STX, _ENQ, _ACK, _EOT = b"\x02", b"\x05", b"\x06", b"\x04"
+_BLOCK = b"\x0b"  # an MLLP block: a message of ours, and the reply to it
 # Between the two halves of a cut write: long enough to be two reads at the other end.
 SPLIT_S = 0.005
 # An end of session that was to leave with the next ENQ leaves alone after this time.
@@ -53,7 +54,7 @@ class UnreliableTransport:
             self._clock.callLater(JOIN_WITHIN_S, self._release)
             return
         is_first_time = data != self._frame
-        self._frame = data if data.startswith(_STX) else b""
+        self._frame = data if data.startswith((_STX, _BLOCK)) else b""
         if self._frame and is_first_time and self._spoil(data):
             return
         held, self._held = self._held, b""
@@ -69,7 +70,7 @@ class UnreliableTransport:
         if data == _ENQ and self._plan.draws("contention"):
             self._inner.write(_ENQ)  # both asked at once: the host must yield
             return b""
-        if data == _ACK and self._frame:
+        if self._frame and (data == _ACK or data.startswith(_BLOCK)):
             frame, self._frame = self._frame, b""
             if self._plan.draws("repeated_frame"):
                 self._inner.write(frame)
@@ -114,7 +115,7 @@ class UnreliableTransport:
             self._inner.write(frame[: len(frame) // 2])
             self._inner.loseConnection()
             return True
-        if self._plan.draws("bad_checksum"):
+        if frame.startswith(_STX) and self._plan.draws("bad_checksum"):
             digit = frame[-4:-3]
             self._inner.write(frame[:-4] + (b"0" if digit != b"0" else b"1") + frame[-3:])
             return True

@@ -203,7 +203,7 @@ def _start(running: Demo, tables: dict[str, Any], ending: Ending) -> list[str]:
 
 
 def _lay_cable(running: Demo, tables: dict[str, Any]) -> None:
-    """A pair of serial ports joined by a cable for a line with a serial port; the node opens its end when it is there."""
+    """Two serial ports joined by a cable, for a line that has one; the node opens its end when it is there."""
     for line in tables["line"]:
         if line["transport"]["type"] == "serial":
             ends = [str(end) for end in running.cable]

@@ -41,6 +41,7 @@ from middleware.transport.capture import Capture
 from middleware.transport.make import make_transport
 from middleware.transport.settings import Connection, TcpListenSettings, TransportSettings
 from middleware.transport.shim import Shim
+from middleware.transport.tls_gauge import gauge_peer
 from middleware.wire.events import (
     AcknowledgementConfirmed,
     ContentionSeen,
@@ -233,6 +234,7 @@ class Line:
     def connection_opened(self, shim: Shim) -> None:
         """Connected: nothing is proved yet."""
         self._shim = shim
+        gauge_peer(shim, line=self.id)
         shim.tap = self._tap
         if self._tap is not None:
             self._tap.connection(f"opened {shim.peer}")

@@ -100,7 +100,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "labwire_certificate_expiry_timestamp_seconds",
         _G,
-        "When the first certificate of a TLS file expires; role: own, peers (trusted), or relay_….",
+        "When a certificate expires; role: own, peers (trusted), peer (shown last), relay_own, relay_peers.",
         ("line", "connector", "role"),
     ),
     Metric(

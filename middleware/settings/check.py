@@ -17,6 +17,7 @@ from middleware.line.files import make_line_link
 from middleware.line.settings import LineSettings
 from middleware.model import ReleaseMode
 from middleware.settings.check_files import folders_are_one_lines, folders_can_be_used
+from middleware.settings.check_identity import serial_number_can_be_told
 from middleware.settings.check_relay import relays_can_work
 from middleware.settings.check_serial import (
     ports_have_one_line,
@@ -281,6 +282,7 @@ def _fits(
         message = f'"{kind}" does not fit the driver {line.driver}'
         yield parts.loaded.problem(place, message, cure)
     yield from serial_settings_fit(parts, location, line, driver.profile)
+    yield from serial_number_can_be_told(parts, location, line, driver)
     try:
         make_line_link(line, driver, NO_CONTEXT)
     except (MiddlewareError, ValueError, TypeError) as error:

@@ -9,6 +9,7 @@ is given again, and the store knows its content.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ class FileDropTransport:
     ) -> None:
         self.state = TransportState.STOPPED
         self.address = Path(settings.folder)
+        self._detail = ""
         self._settings = settings
         self._reactor = reactor
         self._owner = owner
@@ -119,16 +121,18 @@ class FileDropTransport:
             if not self._is_current(run) or self._reactor.seconds() < self._again_at:
                 return
             if found.name not in self._unmoved or self._unmoved[found.name][0].mark != found.mark:
-                await self._take(found)
+                await self._take(found, run)
 
-    async def _take(self, found: Found) -> None:
+    async def _take(self, found: Found, run: int) -> None:
         content: Content = await self._timed(
             partial(self._folder.read, found, self._reactor.seconds())
         )
+        if not self._is_current(run):
+            return
         if content.problem:
             await self._move(found, FileReply(FileVerdict.NOT_TAKEN, content.problem))
         elif content.data and self._end is not None:
-            reply = await self._end.give(found.name, content.data)
+            reply = await self._end.give(shown_name(found.name), content.data)
             if reply is None or reply.verdict is FileVerdict.NOT_STORED:
                 self._again_at = self._reactor.seconds() + AGAIN_AFTER_S
             else:
@@ -198,8 +202,8 @@ class FileDropTransport:
             self._owner.file_trouble(trouble, text)
 
     def _change(self, state: TransportState, detail: str) -> None:
-        if state is not self.state:
-            self.state = state
+        if (state, detail) != (self.state, self._detail):
+            self.state, self._detail = state, detail
             self._owner.transport_changed(state, detail)
 
     def _close(self, reason: str) -> None:
@@ -246,6 +250,12 @@ def _write_out(folder: Path | None, name: str, content: bytes) -> None:
     if folder is None:
         raise FileNotFoundError(2, "the line has no out_folder")
     write_file(folder, name, content)
+
+
+def shown_name(name: str) -> str:
+    """A file's name as text that every store and terminal takes."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join([character if character.isprintable() else "?" for character in text])
 
 
 def _repeated(reply: FileReply) -> str:

@@ -187,7 +187,8 @@ class DropFolder:
             self._move_semaphore(found, target)
         ending, text = said
         if text:
-            target.with_name(target.name + ending).write_text(f"{found.name}: {text}.\n", "utf-8")
+            words = f"{found.name}: {text}.\n".encode("utf-8", "backslashreplace")
+            target.with_name(target.name + ending).write_bytes(words)
         source.rename(target)
         self._seen.pop(found.name, None)
         return True

@@ -75,7 +75,7 @@ class TlsEnd:
         context.check_hostname = bool(self._name)
         return context.wrap_bio(incoming, outgoing, server_hostname=self._name or None)
 
-    def examine(self, established: ssl.SSLObject) -> TlsRefusal | None:
+    def examine(self, established: ssl.SSLObject) -> TlsRefusal | Certificate | None:
         """Pins and, of peers that connect to us, the name; what else there is OpenSSL has judged."""
         settings = self._settings
         if self._is_listening and settings.client_certificate == "not_asked":
@@ -92,7 +92,7 @@ class TlsEnd:
         if self._is_listening and settings.peer_name and not _carries(certificate, self._name):
             names = ", ".join(certificate.names)[:200] or "none"
             return TlsRefusal(TlsReason.WRONG_NAME, f"{settings.peer_name} is not in: {names}")
-        return None
+        return certificate
 
 
 def _carries(certificate: Certificate, name: str) -> bool:

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from middleware.errors import MiddlewareError
 from middleware.transport.shim import Drain
+from middleware.transport.tls_certificate import Certificate
 from middleware.transport.tls_refusal import TlsReason, TlsRefusal, refusal_of
 
 # A peer that has not proved itself within this time is sent away.
@@ -41,8 +42,8 @@ class TlsSession(Protocol):
         """A TLS object that reads and writes memory."""
         ...
 
-    def examine(self, established: ssl.SSLObject) -> TlsRefusal | None:
-        """What speaks against the peer after the handshake; None: it is who it should be."""
+    def examine(self, established: ssl.SSLObject) -> TlsRefusal | Certificate | None:
+        """What speaks against the peer after the handshake, or its certificate; None: it was not asked for one."""
         ...
 
 
@@ -61,6 +62,7 @@ class TlsLayer(protocol.Protocol):
 
     def __init__(self, session: TlsSession, outcome: TlsOutcome, clock: IReactorTime) -> None:
         self.refusal: TlsRefusal | None = None  # why the connection ended, where TLS ended it
+        self.certificate: Certificate | None = None  # of the proved peer
         self._session = session
         self._outcome = outcome
         self._clock = clock
@@ -141,10 +143,11 @@ class TlsLayer(protocol.Protocol):
             self.refuse(refusal_of(error))
             return
         self._flush()
-        refusal = self._session.examine(self._ssl)
-        if refusal is not None:
-            self.refuse(refusal)
+        judged = self._session.examine(self._ssl)
+        if isinstance(judged, TlsRefusal):
+            self.refuse(judged)
             return
+        self.certificate = judged
         self._cancel_timers()
         self.protocol = self._outcome.proved()
         if self.protocol is None:

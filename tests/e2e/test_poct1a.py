@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from emulators.oracle import read_obligations
 from tests.kit.node_process import NodeProcess, free_port
 from tests.kit.plain_lis import PlainLis
+from tests.kit.poct1a_texts import hello, observation, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -56,6 +58,53 @@ def test_what_an_analyzer_was_told_is_stored_reaches_the_lis_once(
     (first, *_) = lis.first_arrivals()
     (observation, *_) = first.observations()
     assert observation[18] == "POC-7~POC-7"  # OBX-18: the analyzer by its hello, then its id
+
+
+def _told(peer: socket.socket, data: bytes, until: bytes) -> None:
+    """Send, and read until the host has said this."""
+    peer.sendall(data)
+    heard = b""
+    while not re.search(until, heard):
+        piece = peer.recv(65536)
+        assert piece, heard
+        heard += piece
+
+
+def _accepted(control_id: int) -> bytes:
+    return b'V="AA"/><ACK.ack_control_id V="%d"/>' % control_id
+
+
+def _at(moment: str, message: bytes) -> bytes:
+    time = f'<SVC.observation_dttm V="{moment}"/><PT>'.encode()
+    return message.replace(b"<PT>", time)
+
+
+def test_a_repetition_is_delivered_once_and_a_result_of_nobody_is_held(tmp_path: Path) -> None:
+    """The cable is pulled before the acknowledgement is heard; and a patient's number is no specimen's."""
+    port = free_port()
+    lis = PlainLis().start()
+    node = NodeProcess(tmp_path, [("poc", "generic_poct1a", port)], lis.port).start()
+    first = _at("2026-03-14T09:29:54+01:00", observation(3, order="S-1"))
+    try:
+        for again in (first, first.replace(b'id V="3"', b'id V="4"')):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+                _told(peer, hello(1), _accepted(1))
+                _told(peer, status(2), b"ROBS")
+                _told(peer, again, b'V="AA"/><ACK.ack_control_id V="[34]"/>')
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+            _told(peer, hello(1), _accepted(1))
+            _told(peer, observation(3, order=""), _accepted(3))
+            _told(peer, observation(5, value="7.7", order="S-2"), _accepted(5))
+        assert lis.wait_for(lambda got: len(got) == 2, 20)
+        results = node.listing("results", "list")
+    finally:
+        node.stop()
+        lis.stop()
+    assert [one.sample_id for one in lis.first_arrivals()] == ["S-1", "S-2"]
+    states = sorted(str(one["release_state"]) for one in results)
+    assert states == ["duplicate", "held", "released", "released"]
+    (held,) = [one for one in results if one["release_state"] == "held"]
+    assert "no_sample_id" in str(held["findings"])
 
 
 def test_hostile_bytes_disturb_nobody(tmp_path: Path) -> None:

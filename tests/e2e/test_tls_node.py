@@ -108,7 +108,9 @@ def test_results_travel_through_mutual_tls_at_both_ends(site: Site) -> None:
         assert f"[{word}]" in log
     metrics = site.page("/metrics")
     for labels in ('connector="",line="chem-1"', 'connector="lis",line=""'):
-        assert f'labwire_certificate_expiry_timestamp_seconds{{{labels},role="own"}}' in metrics
+        for role in ("own", "peers", "peer"):
+            name = f'labwire_certificate_expiry_timestamp_seconds{{{labels},role="{role}"}}'
+            assert name in metrics
     analyzer.close()
     lis.stop()
 

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, create_engine, select
 from twisted.internet.defer import Deferred, fail
 
 from middleware.errors import StoreNotWritable
-from middleware.store.schema import JOURNAL
+from middleware.store import meta
+from middleware.store.schema import JOURNAL, META
 from middleware.store.writer import WriteQueue
 
 
@@ -62,6 +63,12 @@ class HandWriter:
 
     def on_writable_changed(self, callback: Callable[[bool, str], None]) -> None:
         self._callbacks.append(callback)
+
+    def give_store_id(self, store_id: str) -> None:
+        """The store has an identity, as any that a node has opened."""
+        META.create(self._connection)
+        meta.put(self._connection, meta.STORE_ID, store_id)
+        self._connection.commit()
 
     def journal(self) -> list[dict[str, Any]]:
         """What is committed, in order."""

@@ -41,7 +41,7 @@ class PlainHl7Analyzer:
             self._buffer += data
         block, _, self._buffer = self._buffer.partition(END)
         for segment in block.lstrip(START).decode("utf-8").split("\r"):
-            fields = segment.split("|") + ["", ""]
+            fields = [*segment.split("|"), "", ""]
             if fields[0] == "MSA":
                 return fields[1], fields[2]
         return "", ""

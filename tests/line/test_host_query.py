@@ -12,8 +12,6 @@ from middleware.driver.api import AnswerContext
 from middleware.errors import DriverError
 from middleware.line.query import MOST_OPEN, MOST_TRIES
 from middleware.observe.metrics import REGISTRY
-from middleware.store import meta
-from middleware.store.schema import META
 from middleware.wire.hl7 import parse
 from middleware.wire.mllp import Block, BlockReader, encode_block
 from tests.kit.law_messages import generic_law, header, message, query
@@ -27,10 +25,7 @@ class Bench(LineBench):
 
     def __init__(self, driver: Any = None) -> None:
         super().__init__(driver or generic_law())
-        connection = self.writer._connection
-        META.create(connection)
-        meta.put(connection, meta.STORE_ID, "TEST01")
-        connection.commit()
+        self.writer.give_store_id("TEST01")
         self.writer.is_automatic = True
         self.line.start()
         self.connect()

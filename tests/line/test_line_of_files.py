@@ -361,6 +361,20 @@ def test_a_file_that_was_refused_as_another_analyzer_s_is_taken_when_it_is_put_b
     assert "file-repeated" not in raised(bench)
 
 
+@pytest.mark.parametrize("content", [TEXT, b""])
+def test_a_name_that_is_no_text_stops_nothing(content: bytes, tmp_path: Path) -> None:
+    """Names in an old character set, or with control characters."""
+    bench = make(tmp_path)
+    for name in (b"pr\xfcfung.txt", b"a\x1b[2J\n.txt"):
+        (tmp_path / os.fsdecode(name)).write_bytes(content + name * bool(content))
+    bench.look(2)
+    assert bench.inbox() == []
+    if content:
+        assert [name for name, _ in bench.stored()] == ["a?[2J?.txt", "pr\\xfcfung.txt"]
+    else:
+        assert len(bench.names("failed")) == 4
+
+
 def test_a_line_of_files_takes_no_options_of_a_data_link(tmp_path: Path) -> None:
     bench = FileBench(tmp_path)
     bench.line.settings = bench.line.settings.model_copy(update={"link": {"receive_s": 5}})

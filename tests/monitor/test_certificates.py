@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from middleware.transport.settings import TcpListenSettings
 from middleware.transport.tls_settings import TlsSettings
 from tests.kit.fake_clock import FakeClock
 from tests.kit.made_setups import made_setup
-from tests.kit.throwaway_ca import TlsWorld, Wanted
+from tests.kit.throwaway_ca import TlsWorld, Wanted, put
 
 pytestmark = pytest.mark.slow  # keys are made and read
 
@@ -37,8 +36,8 @@ class Bench:
 
     def write(self, days: float) -> None:
         made = self.world.ca.issue(Wanted("watched", days=days))
-        shutil.copy(made.certificate, self.own)
-        shutil.copy(made.key, self.key)
+        put(made.certificate, self.own)
+        put(made.key, self.key)
         self.not_after = made.not_after
 
     def later(self, days: float) -> None:
@@ -86,7 +85,7 @@ def test_a_file_that_cannot_be_used_is_told_while_the_old_one_works_on(
 ) -> None:
     """The renewal wrote half: nothing stands still, but at the next restart it would."""
     bench = Bench(tls_world, tmp_path, 200)
-    shutil.copy(tls_world.lis.key, bench.key)
+    put(tls_world.lis.key, bench.key)
     bench.later(0)
     assert bench.raised() == ["tls-files-bad"]
     assert bench.health.is_raised(WarnableCode.TLS_FILES_BAD, "chem-1")

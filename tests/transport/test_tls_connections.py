@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from middleware.transport.damping import MOST_BARREN
 from middleware.transport.tls_context import TlsFilesBad
 from middleware.transport.tls_layer import TlsLayer
 from middleware.wire.events import MessageReceived
-from tests.kit.throwaway_ca import TlsWorld, Wanted
+from tests.kit.throwaway_ca import TlsWorld, Wanted, put
 from tests.kit.tls_bench import Connection, DialBench, ListenBench
 from tests.kit.tls_peer import MemoryPeer, client_context, server_context
 
@@ -237,7 +236,7 @@ def test_our_end_is_told_to_the_peer(tls_world: TlsWorld) -> None:
 
 def own_files(world: TlsWorld, folder: Path) -> dict[str, object]:
     for identity, source in (("own.pem", world.node.certificate), ("own.key", world.node.key)):
-        shutil.copy(source, folder / identity)
+        put(source, folder / identity)
     return {
         "certificate": folder / "own.pem",
         "key": folder / "own.key",
@@ -252,8 +251,8 @@ def test_a_renewed_certificate_counts_from_the_next_connection(
     bench = ListenBench(own_files(tls_world, tmp_path))
     context = client_context(tls_world.ca, tls_world.analyzer)
     old = bench.call(context)
-    shutil.copy(tls_world.second.certificate, tmp_path / "own.pem")
-    shutil.copy(tls_world.second.key, tmp_path / "own.key")
+    put(tls_world.second.certificate, tmp_path / "own.pem")
+    put(tls_world.second.key, tmp_path / "own.key")
     new = bench.call(context)
     shown = [one.peer.tls.getpeercert()["subject"] for one in (old, new)]
     assert shown == [((("commonName", "node"),),), ((("commonName", "second"),),)]
@@ -265,9 +264,9 @@ def test_files_that_do_not_fit_leave_the_old_ones_in_force(
     """Between writing the certificate and writing its key an analyzer may connect."""
     bench = ListenBench(own_files(tls_world, tmp_path))
     context = client_context(tls_world.ca, tls_world.analyzer)
-    shutil.copy(tls_world.second.certificate, tmp_path / "own.pem")
+    put(tls_world.second.certificate, tmp_path / "own.pem")
     assert bench.call(context).peer.tls.getpeercert()["subject"] == ((("commonName", "node"),),)
-    shutil.copy(tls_world.second.key, tmp_path / "own.key")
+    put(tls_world.second.key, tmp_path / "own.key")
     assert bench.call(context).peer.tls.getpeercert()["subject"] == ((("commonName", "second"),),)
 
 
@@ -325,7 +324,7 @@ def test_a_dialler_waits_for_its_files(tls_world: TlsWorld, tmp_path: Path) -> N
     bench = DialBench({**tls_world.settings(tls_world.node), "peers": missing})
     assert bench.owner.states == [TransportState.DIALLING, TransportState.WAITING]
     assert bench.reactor.tcpClients == []
-    shutil.copy(tls_world.ca.file, missing)
+    put(tls_world.ca.file, missing)
     bench.reactor.advance(1.1)
     bench.answer(server_context(tls_world.lis, tls_world.ca))
     assert bench.owner.states[-1] is TransportState.OPEN

@@ -239,11 +239,13 @@ def test_while_nothing_can_be_stored_observations_are_refused_at_once() -> None:
 
 
 def test_a_document_that_cannot_be_read_is_kept_and_refused() -> None:
-    """Findable for a person, never accepted."""
+    """Findable for a person, never accepted; refused by its control id where that can be made out."""
     peer = greeted()
     events = peer.send(b"<OBS.R01><HDR></OBS.R01>")
     assert [type(one) for one in events] == [FrameRefused, MessageReceived]
     assert peer.answers[-1] == "AE "
+    peer.send(observation(44).replace(b"<PT>", b"<PT"))
+    assert peer.answers[-1] == "AE 44"
     assert peer.send(observation(5))
     assert peer.answers[-1] == "AA 5"
 

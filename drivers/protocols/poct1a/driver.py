@@ -27,6 +27,9 @@ NAME = "poct1a"
 _ROOTS = re.compile(rb"<(?:[\w-]+:)?(OBS|EVS|HEL)\.R0([0-9])[\s/>]", re.IGNORECASE)
 _NOBODY = AnalyzerIdentity()
 
+MOST_RESULTS = 1000
+"""In one message. An analyzer sends a few dozen; reading more would keep every other line waiting."""
+
 
 class Poct1aDriver:
     """The driver of one analyzer model that speaks POCT1-A (`middleware.driver.api.Driver`, `IdentifyingDriver`)."""
@@ -69,6 +72,7 @@ class Poct1aDriver:
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
         """Read a whole message. Raises DriverError when it cannot be read at all."""
         message = _message_of(text)
+        _refuse_too_many(message)
         used = frozenset().union(*(document.quirks for document in message.documents))
         refused = sorted(used - self._quirks)
         if refused:
@@ -107,6 +111,15 @@ def _message_of(text: bytes) -> Message:
     documents = [_parsed(data, number) for number, data in enumerate(cuts, start=1)]
     hellos = [one.root for one in documents if one.type is MessageType.HELLO]
     return Message(hellos[-1] if hellos else None, documents)
+
+
+def _refuse_too_many(message: Message) -> None:
+    count = sum(one.name == "OBS" for document in message.documents for one in document.root.walk())
+    if count > MOST_RESULTS:
+        raise DriverError(
+            f"the message holds {count} observations; at most {MOST_RESULTS} are read",
+            what_to_do="Let the analyzer send its results in smaller messages.",
+        )
 
 
 def _parsed(data: bytes, number: int) -> Document:

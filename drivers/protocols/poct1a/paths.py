@@ -1,8 +1,8 @@
 """Paths of a profile: `OBS.value` is the value of that field, `OBS.value@U` another attribute of it.
 
 An object is looked for where a person would: the observation itself, then what stands around it, outwards to the
-message and to the hello before it. Where several of one name stand side by side and differ, the path gives nothing: which one
-is meant nobody knows.
+message and to the hello before it. Where several of one name stand side by side and differ, the path gives nothing:
+which one is meant nobody knows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from middleware.wire.poct1a import Element
 
 _SHAPE = re.compile(r"([A-Z][A-Z0-9_]*)\.([A-Za-z][\w-]*)(?:@([A-Z]{1,4}))?", re.ASCII)
 _VALUE = "V"
+MOST_BESIDE = 50
+"""Objects of one name side by side; of more nobody can say which is meant."""
 
 # An observation and what stands around it, innermost first; the hello comes last.
 Chain = Sequence[Element]
@@ -66,7 +68,10 @@ def locate(path_text: str) -> Callable[[Chain], str]:
 
 def texts_at(chain: Chain, path: Path) -> list[str]:
     """Every different text at a path, in the order of the message."""
-    found = [one.get(path.field, path.attribute) for one in objects_near(chain, path.object)]
+    objects = objects_near(chain, path.object)
+    if len(objects) > MOST_BESIDE:
+        return []
+    found = [one.get(path.field, path.attribute) for one in objects]
     return list(dict.fromkeys(text for text in found if text))
 
 

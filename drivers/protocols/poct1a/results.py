@@ -39,6 +39,8 @@ from middleware.wire.poct1a import Element
 
 _FACTOR = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8})?")
 _QUALITATIVE = "OBS.qualitative_value"
+MOST_NOTES = 50
+"""Notes of one element that are shown; more are counted."""
 REASON_DEFAULT = "a default of the analyzer, not measured"
 
 
@@ -188,19 +190,21 @@ class ResultReader:
 
 def notes_on(element: Element) -> tuple[Comment, ...]:
     """The NTE objects directly below an element: their text, or what stands in them."""
+    notes = element.objects("NTE")
     texts = []
-    for note in element.objects("NTE"):
+    for note in notes[:MOST_NOTES]:
         inner = [child.text for child in note.children if child.name == "NTE.text"]
         texts.append(note.get("text") or " ".join(inner).strip() or note.text)
+    if len(notes) > MOST_NOTES:
+        texts.append(f"{len(notes) - MOST_NOTES} more notes stand in the raw message")
     return tuple(Comment(text=text) for text in texts if text)
 
 
 def _sent(chain: Chain, object_name: str, field_name: str) -> tuple[str, str]:
     """The value exactly as sent, and its null flavour."""
     for one in objects_near(chain, object_name):
-        for child in one.children:
-            if child.name == field_name:
-                return child.attributes.get("V", ""), child.attributes.get("NULL", "")
+        for child in one.objects(field_name):
+            return child.attributes.get("V", ""), child.attributes.get("NULL", "")
         return one.get(field_name.partition(".")[2]), ""
     return "", ""
 

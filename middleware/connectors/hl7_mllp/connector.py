@@ -27,6 +27,7 @@ from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.settings import TcpConnectSettings
 from middleware.transport.shim import Shim
 from middleware.transport.tcp import TcpDialler
+from middleware.transport.tls_gauge import gauge_peer
 from middleware.wire.errors import LocalProtocolError
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered
 from middleware.wire.hl7.ack import AckOutcome, AckVerdict, ErrorLocation, classify
@@ -181,6 +182,7 @@ class Hl7MllpConnector:
         """Connected."""
         self._shim = shim
         self._last_error = ""
+        gauge_peer(shim, connector=self.connector_id)
         self._answer_waiting()
         for callback in self._on_ready:
             callback()

@@ -34,4 +34,6 @@ SKIPPED_TOLD_BYTES = 4096
 # The deepest message of the standard has six levels.
 DEEPEST_ELEMENT = 32
 MOST_ELEMENTS = 20_000
+# A few bytes of a name in another encoding are marked; a text of them is refused.
+MOST_DAMAGED_BYTES = 1000
 LONGEST_CONTROL_ID = 100

@@ -16,9 +16,13 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from middleware.wire.decoding import decode
 from middleware.wire.errors import RemoteProtocolError
-from middleware.wire.poct1a.constants import CLAUSE_DOCUMENT, DEEPEST_ELEMENT, MOST_ELEMENTS
+from middleware.wire.poct1a.constants import (
+    CLAUSE_DOCUMENT,
+    DEEPEST_ELEMENT,
+    MOST_DAMAGED_BYTES,
+    MOST_ELEMENTS,
+)
 from middleware.wire.poct1a.quirks import ATTRIBUTE_STYLE
 
 VALUE = "V"  # the attribute that holds a field's value
@@ -30,7 +34,9 @@ TOO_MANY = "too_many_elements"
 UNKNOWN_ENCODING = "unknown_encoding"
 
 _DECLARED_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.-]{1,40})[\"']")
-_DOUBTFUL_BYTE = re.compile("<x([0-9A-F]{2})>")
+_CONTROL_ID = re.compile(rb"HDR\.control_id\s+V\s*=\s*[\"']([\w.-]{1,100})[\"']", re.ASCII)
+_HEADER_BYTES = 4096
+_LONE_BYTE = re.compile("[\udc80-\udcff]")  # how `surrogateescape` keeps a byte that is no UTF-8
 
 
 @unique
@@ -63,10 +69,16 @@ class Element:
     attributes: dict[str, str]
     children: list[Element] = field(default_factory=list)
     text: str = ""
+    _by_name: dict[str, list[Element]] | None = None
 
     def objects(self, name: str) -> list[Element]:
-        """The elements of that name directly below."""
-        return [child for child in self.children if child.name == name]
+        """The elements of that name directly below. Asked for often, so they are sorted by name once."""
+        found = self._by_name
+        if found is None:
+            found = self._by_name = {}
+            for child in self.children:
+                found.setdefault(child.name, []).append(child)
+        return found.get(name, [])
 
     def walk(self) -> Iterator[Element]:
         """This element and all below it, in the order of the document."""
@@ -79,9 +91,9 @@ class Element:
     def get(self, name: str, attribute: str = VALUE) -> str:
         """An attribute of the field `name` ("control_id") of this object, blanks around it dropped; or ''."""
         qualified = f"{self.name}.{name}"
-        for child in self.children:
-            if child.name == qualified:
-                return child.attributes.get(attribute, "").strip()
+        found = self.objects(qualified)
+        if found:
+            return found[0].attributes.get(attribute, "").strip()
         if attribute != VALUE:
             return ""
         return (self.attributes.get(name) or self.attributes.get(qualified) or "").strip()
@@ -145,15 +157,23 @@ def parse_document(data: bytes) -> Document:
     return Document(tree.root, is_damaged)
 
 
+def control_id_in(data: bytes) -> str:
+    """What looks like the control id of a document that cannot be read: good enough to refuse it by, no more."""
+    found = _CONTROL_ID.search(data[:_HEADER_BYTES])
+    return found.group(1).decode("ascii") if found else ""
+
+
 def _without_damage(data: bytes) -> tuple[bytes, bool]:
-    """UTF-8 that is damaged would stop the parser at once: mark its bytes, so that the rest can be read."""
+    """UTF-8 that is damaged would stop the parser at once: mark its bytes (`<xE9>`), so that the rest can be read."""
     declared = _DECLARED_ENCODING.match(data.lstrip(b"\xef\xbb\xbf \t\r\n"))
     if declared is not None and declared.group(1).lower() not in (b"utf-8", b"utf8", b"us-ascii"):
         return data, False
-    found = decode(data, "utf-8")
-    if found.undecodable_at < 0:
+    text = data.decode("utf-8", "surrogateescape")
+    damaged = len(_LONE_BYTE.findall(text))
+    if not 0 < damaged <= MOST_DAMAGED_BYTES:
         return data, False
-    return _DOUBTFUL_BYTE.sub(r"&lt;x\1&gt;", found.text).encode("utf-8"), True
+    marked = _LONE_BYTE.sub(lambda lone: f"&lt;x{ord(lone.group()) - 0xDC00:02X}&gt;", text)
+    return marked.encode("utf-8"), True
 
 
 def _refused(why: str, reason: str) -> RemoteProtocolError:

@@ -27,7 +27,7 @@ from middleware.wire.events import (
 )
 from middleware.wire.poct1a import constants as c
 from middleware.wire.poct1a.conversation import Conversation, Move, Reply
-from middleware.wire.poct1a.document import Document, MessageType, parse_document
+from middleware.wire.poct1a.document import Document, MessageType, control_id_in, parse_document
 from middleware.wire.poct1a.framing import Cut, DocumentCut, DocumentReader, Oversize
 from middleware.wire.poct1a.handover import Awaiting, Handover, is_worth_keeping
 from middleware.wire.poct1a.options import Poct1aOptions, Role
@@ -167,7 +167,7 @@ class Poct1aLink:
     def _take_unreadable(self, data: bytes, why: str, now: float) -> list[Event]:
         if self._options.role is Role.COMPUTER:
             self._step(Input.UNREADABLE)
-        return self._hand_over(data, "", (), now, complaint=why)
+        return self._hand_over(data, control_id_in(data), (), now, complaint=why)
 
     def _converse(self, document: Document, data: bytes, now: float) -> list[Event]:
         """Our part of the conversation: what this message leads to."""
