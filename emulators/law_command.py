@@ -56,9 +56,13 @@ def law(  # noqa: PLR0913, PLR0917 - the arguments of a command are its options
         run = Run(reactor, emulated.stop, seconds)
         emulated.finished.addCallback(lambda _: run.end())
         run.until_ended(emulated.start)
+    typer.echo(_summary(emulated))
+
+
+def _summary(emulated: EmulatedLawAnalyzer) -> str:
     faults = ", ".join(f"{one} {count}" for one, count in sorted(emulated.fault_counts.items()))
-    typer.echo(
-        f"{name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
+    return (
+        f"{emulated.plan.name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
         f"{emulated.not_delivered} sent again; {emulated.queries} queries, {emulated.negative} answers that there is "
         f"no work, {emulated.ordered} orders; faults: {faults or 'none'}"
     )

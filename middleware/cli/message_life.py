@@ -57,7 +57,7 @@ def _processed(entry: Row, results: Sequence[Row]) -> Step:
     if state == JournalState.ANSWERED:
         return Step(at, f"a host query, {entry['reason']}")
     if state == JournalState.NOT_ANSWERED:
-        reason = entry["reason"] or "queries of this driver are not answered yet"
+        reason = entry["reason"] or "its driver answers none yet, or the node stopped first"
         return Step(at or entry["received_at"], f"a host query, not answered: {reason}")
     if at is None or state == JournalState.RECEIVED:
         return Step(None, "waits to be processed")

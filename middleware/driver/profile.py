@@ -46,7 +46,7 @@ class DriverRole(StrEnum):
     """What a driver can do. Order download comes with orders."""
 
     RESULTS = "results"
-    HOST_QUERY = "host_query"  # queries are read and journaled; answers come with orders
+    HOST_QUERY = "host_query"  # queries are read; where the protocol can, they are answered
 
 
 class Tier(StrEnum):
@@ -157,6 +157,13 @@ class SpecimenSection(Section):
     role: tuple[RoleRule, ...] = Field(
         default=(),
         description="How controls, calibrators and blanks are told; the first rule that finds one counts.",
+    )
+    control_lot: PathField | None = Field(
+        default=None,
+        description="Lot of the control or calibrator; read only where a rule says that it is one.",
+    )
+    control_level: PathField | None = Field(
+        default=None, description="Its level; read only where a rule says that it is a control."
     )
     patient_ids: tuple[PatientIdRule, ...] = Field(
         default=(), description="Identifiers of the patient."

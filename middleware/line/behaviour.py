@@ -79,6 +79,11 @@ class Behaviour:
             self._measure_clock(identity.sent_at_text, received_at)
         return complaint
 
+    @property
+    def is_another(self) -> bool:
+        """Whether the last who said who it is was another analyzer."""
+        return self._gate.is_raised
+
     def should_keep(self, text: bytes, received_at: float) -> bool:
         """Whether another analyzer's text is to be kept for evidence (bounded)."""
         return self._gate.should_keep(text, received_at)

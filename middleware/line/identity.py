@@ -35,7 +35,7 @@ class IdentityGate:
         self._line = line
         self._serial = serial_number.strip()
         self._health = health
-        self._is_raised = False
+        self.is_raised = False
         self._digests: deque[bytes] = deque(maxlen=MOST_REMEMBERED)
         self._last_text = b""
         self._kept_at: deque[float] = deque(maxlen=MOST_KEPT_AN_HOUR)
@@ -44,11 +44,11 @@ class IdentityGate:
         """Why the message is not this analyzer's; "" when nothing contradicts. Raises and clears the warning."""
         complaint = identity.complaint or self._serial_complaint(identity.serial)
         if complaint:
-            self._is_raised = True
+            self.is_raised = True
             text = f"Line {self._line}: {complaint}."
             self._health.raise_warning(WarnableCode.WRONG_ANALYZER, self._line, text)
-        elif self._is_raised and (identity.analyzer or identity.serial):
-            self._is_raised = False
+        elif self.is_raised and (identity.analyzer or identity.serial):
+            self.is_raised = False
             self._health.clear(WarnableCode.WRONG_ANALYZER, self._line)
         return complaint
 

@@ -111,10 +111,10 @@ class Intake:
         driver: Driver,
         services: IntakeServices,
         behaviour: Behaviour,
-        accepted: Callable[[float], None],
+        accepted: Callable[[float, bool], None],
     ) -> None:
-        """`accepted` is called with the moment of receipt (seconds since 1970 UTC) of each message that was committed
-        and answered; `behaviour` tells another analyzer's messages.
+        """`accepted` is called for each message that was committed, with the moment of its receipt (seconds since 1970
+        UTC) and whether it could be answered; `behaviour` tells another analyzer's messages.
         """
         self._line = line
         self._driver = driver
@@ -122,6 +122,7 @@ class Intake:
         self._services = services
         self._behaviour = behaviour
         self._accepted = accepted
+        self.on_wrong_analyzer: Callable[[str], None] | None = None  # with the reason, when refused
         self.on_query: Callable[[Shim, Asked], None] | None = None  # after its acknowledgement
         self._running: set[Deferred[None]] = set()
         self._unconfirmed: dict[Shim, dict[int, int]] = {}
@@ -186,9 +187,9 @@ class Intake:
         ack_seconds = shim.answered_at - read_at if is_sent else None
         MessageAccepted(self._line, entry.kind.value, ack_seconds).emit()
         self._behaviour.accepted(entry.received_at)
-        self._accepted(entry.received_at)
+        self._accepted(entry.received_at, is_sent)
         if entry.kind is MessageKind.QUERY and self.on_query is not None:
-            self.on_query(shim, Asked(message.text, journal_id, read_at))
+            self.on_query(shim, Asked(self._line, message.text, journal_id, read_at))
 
     async def _refuse(self, shim: Shim, token: int, entry: JournalEntry) -> None:
         """Another analyzer's message: kept for evidence (bounded), and never acknowledged."""
@@ -196,6 +197,8 @@ class Intake:
             await self._store(shim, entry, shim.read_at + RETRY_FOR_S)
         shim.refuse(token, WRONG_ANALYZER)
         MessageRejected(self._line, WRONG_ANALYZER, is_logged=False).emit()
+        if self.on_wrong_analyzer is not None:
+            self.on_wrong_analyzer(entry.reason)
 
     async def _store(self, shim: Shim, entry: JournalEntry, until: float) -> int | None:
         """The committed entry's id, negative for the earlier one of the same file; None: not stored in time."""

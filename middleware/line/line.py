@@ -14,19 +14,17 @@ from middleware.driver.api import NO_CONTEXT, Driver, LinkContext
 from middleware.line.behaviour import Behaviour
 from middleware.line.files import make_line_link, tell_file_trouble
 from middleware.line.intake import Confirmations, Intake, IntakeServices
-from middleware.line.query import QueryAnswers, QueryServices
+from middleware.line.query import Asked, QueryAnswers, QueryServices
 from middleware.line.refusals import tell_refusal
 from middleware.line.relay import make_relay
 from middleware.line.settings import LineSettings
 from middleware.line.status import UP, LineState, LineStatus
 from middleware.line.tally import Tally
+from middleware.line.trouble import tell_trouble
 from middleware.observe.events import (
     ConnectionSeen,
-    ContentionCounted,
     LineConnection,
     LineStateChanged,
-    MessageRejected,
-    ProtocolTimeout,
 )
 from middleware.observe.health import Health, WarnableCode
 from middleware.store.writer import Writer
@@ -44,16 +42,12 @@ from middleware.transport.shim import Shim
 from middleware.transport.tls_gauge import gauge_peer
 from middleware.wire.events import (
     AcknowledgementConfirmed,
-    ContentionSeen,
     Event,
-    FrameRefused,
     MessageAbandoned,
     MessageDelivered,
     MessageNotDelivered,
     MessageReceived,
     SessionOpened,
-    SessionRefused,
-    TimerExpired,
 )
 
 # How long a stopping line lets a running session and its commits come to an end.
@@ -97,10 +91,12 @@ class Line:
         self._intake = Intake(
             settings.id, driver, services.for_intake(), self.behaviour, self._message_accepted
         )
+        self._intake.on_wrong_analyzer = self._another_spoke
         answering = QueryServices(services.writer, services.clock, services.reactor.seconds)
         self._queries = QueryAnswers(settings, driver, answering)
         if settings.relay is None:  # else the present host answers
-            self._intake.on_query = self._queries.answer
+            self._intake.on_query = self._answer
+        self.find_line: Callable[[str], Line | None] | None = None  # the supervisor's
         self._transport = services.make_transport(
             settings.transport, services.reactor, self, services.random
         )
@@ -205,6 +201,10 @@ class Line:
         if self._shim is not None:
             self._tally.take(self._shim)
 
+    def answer_here(self, asked: Asked) -> None:
+        """Answer a query of another line on this one's connection."""
+        self._queries.answer(self._shim, asked)
+
     # -- TransportOwner ---------------------------------------------------------------------------
 
     def make_shim(self, peer: str) -> Shim:
@@ -283,11 +283,18 @@ class Line:
                 if isinstance(event, MessageDelivered):
                     self._prove()
             else:
-                self._note(event)
+                self._last_error = tell_trouble(self.id, event) or self._last_error
         if self._settled and shim.link.is_neutral:
             self._announce_settled()
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _answer(self, shim: Shim, asked: Asked) -> None:
+        there = self.find_line(self.settings.answers_on) if self.find_line is not None else None
+        if there is None:
+            self._queries.answer(shim, asked)
+        else:
+            there.answer_here(asked)
 
     def _link_context(self) -> LinkContext:
         return LinkContext(self._services.clock.utc_now, self.settings.time_zone or "UTC")
@@ -295,28 +302,20 @@ class Line:
     def _set_detail(self, detail: str) -> None:
         self._detail = detail
 
-    def _note(self, event: Event) -> None:
-        """Troubles: counted, and the last one is shown."""
-        if isinstance(event, FrameRefused):
-            self._last_error = f"frame {event.direction}: {event.reason} ({event.clause})"
-        elif isinstance(event, SessionRefused):
-            self._last_error = f"session {event.direction}: {event.reason}"
-            if event.direction == "received":
-                MessageRejected(self.id, event.reason).emit()
-        elif isinstance(event, TimerExpired):
-            self._last_error = f"timer {event.timer} ran out ({event.clause})"
-            ProtocolTimeout(self.id, event.timer).emit()
-            if event.timer == "reply_deadline":
-                MessageRejected(self.id, event.timer).emit()
-        elif isinstance(event, ContentionSeen):
-            ContentionCounted(self.id).emit()
-
-    def _message_accepted(self, received_at: float) -> None:
+    def _message_accepted(self, received_at: float, is_answered: bool) -> None:
         self.messages += 1
         self._last_message_at = received_at
+        if is_answered:  # else it came on a connection that is gone
+            self._prove()
+
+    def _another_spoke(self, reason: str) -> None:
+        """What spoke its protocol was not the line's analyzer: nothing is proved."""
+        self._last_error = reason
+        if self.state is LineState.CONNECTED:
+            self._change(LineState.OPEN, reason)
 
     def _prove(self) -> None:
-        if self.state is LineState.OPEN:
+        if self.state is LineState.OPEN and not self.behaviour.is_another:
             self._change(LineState.CONNECTED, self._detail)
             self._services.health.clear(WarnableCode.LINE_DRIVER_FAULT, self.id)
 

@@ -2,8 +2,10 @@
 
 Flow (DESIGN 5.2). Intake hands over a query that is committed and acknowledged. The driver writes what is to be said;
 each message goes out on the connection that asked, and the analyzer's reply is matched by the link. Silence is answered
-by the same message under the same number again, a bounded number of times. What became of it is written to the query's
-journal entry in words. Nothing is kept over a lost connection or a restart: the analyzer asks again.
+by the same message under the same number again, a bounded number of times. Where the analyzer takes orders on a second
+connection, that is a line of its own, and the asking line hands its queries over to it (`answers_on`). What became of a
+query is written to its journal entry in words. Nothing is kept over a lost connection or a restart: the analyzer asks
+again.
 
 There is no order store yet, so every answer is that there is no work.
 """
@@ -35,19 +37,20 @@ MOST_OPEN = 64
 # MSH-10 holds 20 characters: 6 of the store, Q, the journal's number, and room for -1, -2 …
 _QUERY_MARK = "Q"
 
-REASON_SILENCE = "the analyzer expects no answer when there is no work"
 REASON_GONE = "the connection ended before the answer was taken"
 REASON_TOO_MANY = f"{MOST_OPEN} answers wait for the analyzer already"
 REASON_NO_REPLY = f"the analyzer did not reply to the answer, sent {MOST_TRIES} times"
 ANSWERED_NEGATIVE = "answered that there is no work"
+ANSWERED_SILENCE = "received; there is no work, and the analyzer expects no message that says so"
 _NO_REPLY = "no_reply"
 _EARLIER = "earlier_not_delivered"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query on the journal. `read_at`: monotonic, when its last byte came."""
+    """A query of `line` on the journal. `read_at`: monotonic, when its last byte came."""
 
+    line: str
     text: bytes
     journal_id: int
     read_at: float
@@ -91,9 +94,14 @@ class QueryAnswers:
         self._store_id = ""
         self._open: dict[tuple[Shim, int], _Answer] = {}
 
-    def answer(self, shim: Shim, asked: Asked) -> None:
-        """Answer a query that was committed and acknowledged, where the driver can. Returns at once."""
-        if isinstance(self._driver, AnsweringDriver):
+    def answer(self, shim: Shim | None, asked: Asked) -> None:
+        """Answer a query that was committed and acknowledged, where the driver can. Returns at once.
+
+        `shim` is this line's connection, None when it has none.
+        """
+        if shim is None:
+            self._note(_Query(asked.journal_id), JournalState.NOT_ANSWERED, self._not_connected())
+        elif isinstance(self._driver, AnsweringDriver):
             Deferred.fromCoroutine(self._answer(shim, asked, self._driver)).addErrback(_broke)
 
     def heard(self, shim: Shim, event: MessageDelivered | MessageNotDelivered) -> None:
@@ -127,7 +135,7 @@ class QueryAnswers:
             self._note(query, JournalState.NOT_ANSWERED, reason)
             raise
         if not texts:
-            self._note(query, JournalState.NOT_ANSWERED, REASON_SILENCE)
+            self._note(query, JournalState.ANSWERED, ANSWERED_SILENCE)
             return
         query.under_way = len(texts)
         for number, text in enumerate(texts, start=1):
@@ -135,7 +143,10 @@ class QueryAnswers:
             self._send(shim, _Answer(query, text, context.control_id + tail))
         if shim.is_open:
             seconds = self._services.now() - asked.read_at
-            HostQueryAnswered(self._settings.id, seconds).emit()
+            HostQueryAnswered(asked.line, seconds).emit()
+
+    def _not_connected(self) -> str:
+        return f"the line {self._settings.id}, which carries the answers, has no connection"
 
     async def _texts(
         self, asked: Asked, driver: AnsweringDriver

@@ -57,6 +57,14 @@ class LineSettings(BaseModel):
         default_factory=dict,
         description="Options of the data link for this line, checked by its protocol.",
     )
+    answers_on: str = Field(
+        default="",
+        max_length=40,
+        description=(
+            "Id of the line whose connection carries the answers to this line's host queries, where the analyzer "
+            "takes orders on a connection of its own; empty: the connection that asked."
+        ),
+    )
     order_source: str = Field(
         default="",
         max_length=40,

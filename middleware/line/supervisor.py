@@ -39,6 +39,7 @@ class Supervisor:
         self._is_running = True
         for line in self._lines.values():
             line.on_fault = self._line_failed
+            line.find_line = self.line
             self._start(line)
         self._count()
 

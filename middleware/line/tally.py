@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from middleware.line.frame_words import frame_outcome
 from middleware.observe.events import BytesMoved, CharactersDamaged, FramesCounted, QuirksUsed
 from middleware.transport.base import CountsDamage
 from middleware.transport.shim import Shim
@@ -71,5 +72,5 @@ class Tally:
         what, name = key
         if what == "quirk":
             QuirksUsed(self._line, name, count).emit()
-        else:
-            FramesCounted(self._line, what, name, count).emit()
+        elif outcome := frame_outcome(what, name):
+            FramesCounted(self._line, what, outcome, count).emit()

@@ -28,6 +28,7 @@ class Specimen(Frozen):
     `sample_id` is the identifier on the tube (empty: the analyzer sent none). `instrument_sample_id` is the analyzer's
     own number. `sample_id_doubt` says why another text beside it could be the true identifier (empty: nothing does).
     `carrier` and `position` are where the tube stood. `role` comes from a declared rule, `role_rule` names it.
+    `control_lot` and `control_level` say which material a control, calibrator or blank is; a patient's has none.
     """
 
     sample_id: str = ""
@@ -38,4 +39,6 @@ class Specimen(Frozen):
     specimen_type: str = ""
     role: SampleRole = SampleRole.PATIENT
     role_rule: str = ""
+    control_lot: str = ""
+    control_level: str = ""
     patient: Patient | None = None

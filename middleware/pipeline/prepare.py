@@ -83,6 +83,7 @@ class Prepared:
     results: list[PreparedResult] = field(default_factory=list)
     faults: tuple[Fault, ...] = ()
     has_queries: bool = False
+    quirks: tuple[str, ...] = ()  # tolerances that reading needed, beside those of the link
     reason: str = ""
     reason_record: int | None = None
     reason_field: str | None = None
@@ -138,6 +139,7 @@ class Preparation:
             results=self._results(envelope.results, context, shared, (line.release, zone)),
             faults=_faults_of(envelope),
             has_queries=bool(envelope.queries),
+            quirks=tuple([name for name in envelope.quirks if name not in entry.quirks]),
         )
 
     def _results(

@@ -49,11 +49,12 @@ class SetupChanged(StoreError):
 class Summary:
     """What a batch did, to be counted after its commit: results by (line, release state), messages
     that hold repetitions
-    by line, unreadable entries (id, line, reason), and the number of outgoing messages."""
+    by line, unreadable entries (id, line, reason), tolerances by (line, name), and the number of outgoing messages."""
 
     results: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeated_messages: Counter[str] = field(default_factory=Counter)
     unreadable: list[tuple[int, str, str]] = field(default_factory=list)
+    quirks: Counter[tuple[str, str]] = field(default_factory=Counter)
     outgoing: int = 0
 
 
@@ -85,6 +86,8 @@ def process(conn: Connection, batch: Sequence[Prepared], setup: Setup, now: floa
     for one in batch:
         if one.reason:
             summary.unreadable.append((one.entry.id, one.entry.line, one.reason))
+        elif one.quirks:
+            summary.quirks.update((one.entry.line, name) for name in one.quirks)
     return summary
 
 
@@ -245,6 +248,7 @@ def _close_entries(
                     result_count=len(one.results),
                     generation=generation,
                     processed_at=now,
+                    quirks=",".join((*one.entry.quirks, *one.quirks)),
                 )
                 for one in readable
             ],

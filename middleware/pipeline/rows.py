@@ -25,6 +25,8 @@ def specimen_columns(specimen: Specimen) -> dict[str, Any]:
         "position": specimen.position or None,
         "sample_role": specimen.role._value_,
         "role_rule": specimen.role_rule or None,
+        "control_lot": specimen.control_lot or None,
+        "control_level": specimen.control_level or None,
         "specimen_type": specimen.specimen_type or None,
         "patient_id": identifier.id if identifier is not None else None,
         "patient_authority": (identifier.authority or None) if identifier is not None else None,

@@ -20,7 +20,13 @@ from twisted.internet.interfaces import IReactorTime
 from middleware.clock import Clock
 from middleware.driver.api import DecodeContext
 from middleware.errors import StoreError
-from middleware.observe.events import DuplicateResults, PipelineFault, ResultsReviewed, StoreFailed
+from middleware.observe.events import (
+    DuplicateResults,
+    PipelineFault,
+    QuirksUsed,
+    ResultsReviewed,
+    StoreFailed,
+)
 from middleware.observe.health import Health, WarnableCode
 from middleware.pipeline.discovery import discover_checks
 from middleware.pipeline.prepare import Decoded, Preparation, Prepared, unreadable
@@ -198,6 +204,8 @@ class Worker:
                 repeated[line] = count
         for line, count in repeated.items():
             DuplicateResults(line, count, summary.repeated_messages[line]).emit()
+        for (line, quirk), count in summary.quirks.items():
+            QuirksUsed(line, quirk, count).emit()
         for journal_id, line, reason in summary.unreadable:
             PipelineFault(journal_id, line, reason).emit()
             if self._parts.health is not None:

@@ -90,6 +90,9 @@ _of_result = itemgetter(*_SAID_OF_RESULT)
 def specimen_hash(row: Mapping[str, Any]) -> blake2b:
     """What all results of one specimen on one line share, hashed once: every `fingerprint` of them goes on from it."""
     whole = blake2b(_joined(_of_specimen(row)), digest_size=FINGERPRINT_BYTES)
+    lot, level = row.get("control_lot"), row.get("control_level")
+    if lot or level:  # only then: a patient's results are found again after an upgrade
+        whole.update(_joined((lot, level)))
     return blake2b(whole.digest(), digest_size=FINGERPRINT_BYTES)
 
 

@@ -16,6 +16,7 @@ from middleware.errors import MiddlewareError
 from middleware.line.files import make_line_link
 from middleware.line.settings import LineSettings
 from middleware.model import ReleaseMode
+from middleware.settings.check_answers import answers_have_a_line
 from middleware.settings.check_files import folders_are_one_lines, folders_can_be_used
 from middleware.settings.check_identity import serial_number_can_be_told
 from middleware.settings.check_relay import relays_can_work
@@ -240,6 +241,7 @@ _RULES = (
     _ports_are_unique,
     _one_line_dials_an_analyzer,
     ports_have_one_line,
+    answers_have_a_line,
     ports_have_stable_names,
     _open_listeners_are_told,
     _database_has_no_password,

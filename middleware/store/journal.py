@@ -123,7 +123,7 @@ class StoredEntry:
 @dataclass(frozen=True, slots=True)
 class Processed:
     """What processing found out about one entry; `generation` is the setup that did it,
-    `faults_json` a list of model.Fault as JSON (None: none).
+    `faults_json` a list of model.Fault as JSON (None: none), `quirks` all tolerances by name (the link's too).
     """
 
     id: int
@@ -135,6 +135,7 @@ class Processed:
     analyzer: str | None = None
     message_control_id: str | None = None
     faults_json: str | None = None
+    quirks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ _PROCESSED = (
         analyzer=bindparam("b_analyzer"),
         message_control_id=bindparam("b_message_control_id"),
         faults=bindparam("b_faults_json"),
+        quirks=bindparam("b_quirks"),
         reason="",
         reason_record=None,
         reason_field=None,

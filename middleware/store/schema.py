@@ -261,6 +261,9 @@ RESULTS = Table(
     Column("decision_reason", Text),
     Column("setup_generation", BigInteger, nullable=False),
     Column("received_at", Float, nullable=False),
+    # which material: of controls, calibrators and blanks only
+    Column("control_lot", Text),
+    Column("control_level", Text),
     sqlite_autoincrement=True,
 )
 Index("results_by_journal", RESULTS.c.journal_id)

@@ -24,7 +24,7 @@ def run_apart(reactor: Any, job: Callable[[], T]) -> Deferred[T]:
         try:
             answer = job()
         except Exception:  # noqa: BLE001 - handed on, whatever it is
-            reactor.callFromThread(done.errback, Failure())
+            reactor.callFromThread(done.errback, Failure())  # type: ignore[no-untyped-call]
         else:
             reactor.callFromThread(done.callback, answer)
 

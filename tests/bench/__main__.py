@@ -18,6 +18,29 @@ from tests.bench import peer
 from tests.kit.node_process import NodeProcess, free_port
 
 DRAIN_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of analyzer: the driver of its lines, its load, and what the table says."""
+
+    driver: str
+    load: str
+    title: str
+
+
+KINDS = {
+    "lis1": Kind(
+        "generic_astm",
+        "tests.bench.load",
+        "Analyzer (LIS01-A2, 12 results a session) -> node -> LIS (MLLP): durable, acknowledged.",
+    ),
+    "hl7": Kind(
+        "generic_hl7",
+        "tests.bench.hl7_load",
+        "Analyzer (HL7 over MLLP, the peer's own message of 12 results) -> node -> LIS (MLLP): durable, acknowledged.",
+    ),
+}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -54,7 +77,7 @@ def _report(sink: subprocess.Popen[str], prefix: str) -> dict[str, Any]:
     return dict(json.loads(sink.stdout.readline()))
 
 
-def one_round(connections: int, sessions: int, run: str, in_flight: int) -> Round:
+def one_round(kind: Kind, connections: int, sessions: int, run: str, in_flight: int) -> Round:
     """A fresh node with one line for each connection, its load and its LIS."""
     sink = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.sink"],
@@ -66,13 +89,13 @@ def one_round(connections: int, sessions: int, run: str, in_flight: int) -> Roun
     lis_port = int(sink.stdout.readline())
     with tempfile.TemporaryDirectory(prefix="labwire-bench-") as folder:
         ports = [free_port() for _ in range(connections)]
-        lines = [(f"line-{n}", "generic_astm", port) for n, port in enumerate(ports)]
+        lines = [(f"line-{n}", kind.driver, port) for n, port in enumerate(ports)]
         node = NodeProcess(
             Path(folder), lines, lis_port, connector_extra=f"in_flight = {in_flight}"
         ).start()
         assert node.process is not None
         try:
-            return _measure(node.process.pid, sink, ports, connections, sessions, run)
+            return _measure(node.process.pid, sink, (kind, ports, connections, sessions, run))
         finally:
             node.stop()
             sink.kill()
@@ -82,14 +105,12 @@ def one_round(connections: int, sessions: int, run: str, in_flight: int) -> Roun
 def _measure(
     pid: int,
     sink: subprocess.Popen[str],
-    ports: list[int],
-    connections: int,
-    sessions: int,
-    run: str,
+    work: tuple[Kind, list[int], int, int, str],
 ) -> Round:
+    kind, ports, connections, sessions, run = work
     time.sleep(0.3)
     cpu = _cpu_s(pid)
-    command = [sys.executable, "-m", "tests.bench.load", "--ports", ",".join(map(str, ports))]
+    command = [sys.executable, "-m", kind.load, "--ports", ",".join(map(str, ports))]
     command += ["--connections", str(connections), "--sessions", str(sessions), "--run", run]
     load = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     until = time.monotonic() + DRAIN_LIMIT_S
@@ -131,28 +152,32 @@ def main() -> int:
     parser.add_argument(
         "--in-flight", type=int, default=1, help="unacknowledged messages allowed on the LIS's side"
     )
+    parser.add_argument("--kinds", default="lis1,hl7", help="kinds of analyzers: lis1, hl7")
     parser.add_argument("--no-peer", action="store_true", help="leave the named peer out")
     a = parser.parse_args()
+    print(
+        "Peer: MLLP server of the hl7 package (parses and acknowledges, stores nothing), messages/s."
+    )
+    trouble = sum(_one_kind(KINDS[name], a) for name in a.kinds.split(","))
+    return 1 if trouble else 0
+
+
+def _one_kind(kind: Kind, a: argparse.Namespace) -> int:
+    """The table of one kind of analyzer; the number of messages that were lost, doubled or failed."""
     wanted = [int(one) for one in a.connections.split(",")]
     rounds: dict[int, list[Round]] = {n: [] for n in wanted}
     peers: dict[int, list[float]] = {n: [] for n in wanted}
     for turn in range(a.rounds):
         for n in wanted:
             sessions = max(20, a.sessions * 8 // n)
-            rounds[n].append(one_round(n, sessions, f"R{turn}", a.in_flight))
+            rounds[n].append(one_round(kind, n, sessions, f"R{turn}", a.in_flight))
             if not a.no_peer:
                 peers[n].append(peer.measure(n, max(20, 2000 // n)))
-    print("Analyzer (LIS01-A2, 12 results a session) -> node -> LIS (MLLP): durable, acknowledged.")
-    print(
-        "Peer: MLLP server of the hl7 package (parses and acknowledges, stores nothing), messages/s.\n"
-    )
+    print(f"\n{kind.title}\n")
     print("| lines | sessions/s end to end | session p50 / p99 ms | last frame to LIS p50 / p99 ms | CPU ms a session "
           "| RSS MiB | lost | duplicated | failed | peer messages/s | ratio |")  # fmt: skip
     print("| ---: " * 11 + "|")
-    trouble = 0
-    for n in wanted:
-        trouble += _print_row(n, rounds[n], peers[n])
-    return 1 if trouble else 0
+    return sum(_print_row(n, rounds[n], peers[n]) for n in wanted)
 
 
 def _print_row(n: int, got: list[Round], peers: list[float]) -> int:

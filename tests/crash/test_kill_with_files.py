@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 
@@ -26,6 +28,12 @@ transport = { type = "file_drop", folder = "inbox", ready = "at_once", poll_s = 
 """
 
 
+def _column(node: NodeProcess, column: str, table: str) -> list[str]:
+    path = node.folder / node.data_dir / "labwire.sqlite3"
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        return sorted(one for (one,) in store.execute(f"SELECT {column} FROM {table}"))
+
+
 @pytest.mark.parametrize(
     "step",
     [Step.BEFORE_COMMIT, Step.AFTER_COMMIT, Step.BEFORE_ACK, Step.AFTER_ACK],
@@ -47,11 +55,9 @@ def test_a_file_is_one_message_wherever_the_node_dies(step: Step, tmp_path: Path
     while any(path.is_file() for path in inbox.iterdir()) and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(0.3)
-    messages = node.listing("messages", "list", "--limit", "100")
-    results = node.listing("results", "list", "--limit", "100")
     node.stop()
-    assert sorted(one["file_name"] for one in messages) == [f"{n}.txt" for n in range(COUNT)]
-    assert sorted(one["sample_id"] for one in results) == [f"S-{n}" for n in range(COUNT)]
+    assert _column(node, "file_name", "journal") == [f"{n}.txt" for n in range(COUNT)]
+    assert _column(node, "sample_id", "results") == [f"S-{n}" for n in range(COUNT)]
     kept = [path.name for path in (inbox / "processed").rglob("*.txt")]
     assert sorted(kept) == [f"{n}.txt" for n in range(COUNT)]
     assert not list((inbox / "failed").iterdir())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.protocols.hl7.link_options import Hl7LinkSection
+from drivers.protocols.hl7.section import Hl7Section
+from drivers.protocols.law.options import LawLinkSection, LawSection
 from middleware.driver.api import NO_CONTEXT, AnsweringDriver, IdentifyingDriver, ReplyReadingDriver
 from middleware.errors import DriverError
 from middleware.model import MessageKind
@@ -18,6 +21,7 @@ from tests.kit.law_messages import (
     replies,
     results,
 )
+from tests.kit.places import ROOT
 
 _RSP = (
     "MSH|^~\\&|MW||DEMO-CHEM^SN0042^SN||20310304095901+0100||RSP^K11^RSP_K11|A-1001|P|2.5.1"
@@ -203,6 +207,14 @@ def test_what_the_analyzer_says_of_our_answer_is_told_in_words(reply: str, words
     said = generic_law().complaint_about(text, "TEST01Q7")
     assert words in said
     assert bool(said) is bool(words)
+
+
+def test_every_key_of_its_own_is_described() -> None:
+    """Whoever writes a profile finds each key in the protocol's README."""
+    text = (ROOT / "drivers/protocols/law/README.md").read_text(encoding="utf-8")
+    own = {*LawSection.model_fields} - {*Hl7Section.model_fields}
+    own |= {*LawLinkSection.model_fields} - {*Hl7LinkSection.model_fields}
+    assert [key for key in sorted(own) if f"| `{key}` |" not in text] == []
 
 
 def test_the_query_is_read_into_the_model() -> None:

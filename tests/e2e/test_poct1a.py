@@ -129,3 +129,26 @@ def test_hostile_bytes_disturb_nobody(tmp_path: Path) -> None:
         lis.stop()
     states = [one["state"] for one in messages if one["line"] == "bad"]
     assert "unreadable" in states
+
+
+def test_a_file_of_messages_is_read_as_one_entry(tmp_path: Path) -> None:
+    """What another maker's data manager writes into a folder."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lis = PlainLis().start()
+    extra = (
+        '[[line]]\nid = "files"\ndriver = "generic_poct1a"\nrelease = "auto"\n'
+        f'transport = {{ type = "file_drop", folder = "{folder}", poll_s = 0.2 }}\n'
+    )
+    node = NodeProcess(tmp_path, [("chem", "generic_astm", free_port())], lis.port, extra=extra)
+    node.start()
+    try:
+        whole = hello() + b"\r\n" + observation(4) + b"\r\n" + observation(5, order="S-2")
+        (folder / "x.tmp").write_bytes(whole)
+        (folder / "x.tmp").rename(folder / "x.xml")
+        assert lis.wait_for(lambda got: len(got) == 2, 30)
+        messages = node.listing("messages", "list")
+    finally:
+        node.stop()
+        lis.stop()
+    assert [one["state"] for one in messages] == ["processed"]

@@ -36,6 +36,8 @@ main()
         ["analyzer", "--tcp", "127.0.0.1:1", "--tls", "peers"],
         ["analyzer", "--tcp", "127.0.0.1:1", "--tls", "certificate=a.pem"],
         ["lis", "--tls", "certificate=nowhere.pem,key=nowhere.key,client_certificate=not_asked"],
+        ["poct1a"],
+        ["poct1a", "--tcp", "127.0.0.1:1", "--panel", "feelings"],
         ["lis", "--conduct", "dance"],
         ["lis", "--plan", "soon:away"],
     ],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from typer.testing import CliRunner
 
 from drivers.protocols.law.answers import read_broadcast_answer
 from drivers.protocols.law.encode import encode_orders
@@ -19,6 +20,7 @@ from drivers.protocols.law.work import (
     StepAnswer,
     WorkOrderStep,
 )
+from emulators.__main__ import app
 from emulators.law_analyzer import EmulatedLawAnalyzer, LawPlan
 from emulators.law_messages import Said, take_orders
 from emulators.law_scenario import LawScenario, law_scenario_names, load_law_scenario
@@ -214,3 +216,20 @@ def test_a_scenario_that_is_not_there_is_told(name: str) -> None:
     """With what there is."""
     with pytest.raises(SettingsError):
         load_law_scenario(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["law"],
+        ["law", "--tcp", "nowhere"],
+        ["law", "--tcp", "127.0.0.1:1", "--scenario", "stedy"],
+        ["law", "--tcp", "127.0.0.1:1", "--time-zone", "Europe/Atlantis"],
+    ],
+)
+def test_wrong_usage_of_the_command_is_told_with_status_two(arguments: list[str]) -> None:
+    """A sentence, not a traceback."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output

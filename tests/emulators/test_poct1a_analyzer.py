@@ -14,7 +14,7 @@ from emulators.poct1a_analyzer import EmulatedPoct1aAnalyzer, Poct1aPlan
 from middleware.clock import SystemClock
 from middleware.driver.api import DecodeContext, Driver
 from middleware.driver.catalogue import load_catalogue
-from middleware.transport.settings import TcpConnectSettings
+from middleware.transport.settings import TcpConnectSettings, TcpListenSettings
 from tests.kit.line_on_sockets import LineOnSockets
 from tests.kit.small_reactor import SmallReactor
 
@@ -81,3 +81,24 @@ def test_what_was_acknowledged_is_in_the_journal_and_says_the_same(
     assert said == [(one.sample_id, dict(one.values)) for one in owed]
     assert [one.expect for one in owed].count(Expectation.KEEP) == 1
     assert {one.analyzer for one in envelopes} == {"POC-7"}
+
+
+@pytest.mark.parametrize("driver", [DRIVER, Continuous(DRIVER)], ids=["basic", "continuous"])
+def test_a_line_that_dials_takes_the_same(
+    small: SmallReactor, tmp_path: Path, driver: object
+) -> None:
+    """Some access points listen; the conversation is the same, and the line dials again after its end."""
+    path = tmp_path / "owed"
+    settings = TcpListenSettings(type="tcp_listen", host="127.0.0.1", port=0)
+    with Book(path) as book:
+        analyzer = EmulatedPoct1aAnalyzer(
+            Poct1aPlan("POC-7", 7, "P-", UTC, count=5), settings, small.reactor, SystemClock(), book
+        )
+        analyzer.start()
+        where = {"host": "127.0.0.1", "port": int(analyzer.address.rpartition(":")[2])}
+        retry = {"retry_first_s": 0.01, "retry_longest_s": 0.01}
+        host = LineOnSockets(small, driver, type="tcp_connect", **where, **retry)
+        small.until(lambda: analyzer.finished.called)
+        small.finish(Deferred.fromCoroutine(host.line.stop()))
+        small.finish(Deferred.fromCoroutine(analyzer.stop()))
+    assert len(host.texts()) == len(read_obligations(path)) == 5

@@ -94,7 +94,12 @@ def _names_the_package(node: ast.stmt) -> bool:
 
 
 def _is_command(function: Function) -> bool:
-    """A command's arguments are the options that a person may type: no dataclass replaces them."""
+    """A command's arguments are the options that a person may type: no dataclass replaces them.
+
+    A function `command` is given to the table of commands by another module.
+    """
+    if function.name == "command":
+        return True
     for decorator in function.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         if dotted_name(called).rsplit(".", 1)[-1] in _ON_THE_COMMAND_LINE:

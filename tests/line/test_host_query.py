@@ -23,8 +23,8 @@ ANSWER_S = 10.0
 class Bench(LineBench):
     """A line with the LAW driver, and an analyzer that speaks in whole messages."""
 
-    def __init__(self, driver: Any = None) -> None:
-        super().__init__(driver or generic_law())
+    def __init__(self, driver: Any = None, **settings: Any) -> None:
+        super().__init__(driver or generic_law(), **settings)
         self.writer.give_store_id("TEST01")
         self.writer.is_automatic = True
         self.line.start()
@@ -164,7 +164,9 @@ def test_an_analyzer_that_expects_silence_gets_it() -> None:
     bench = Bench(generic_law(negative_answer=False))
     (response,) = bench.say(query())
     assert parse(response).get("MSH-9.1") == "RSP"
-    assert bench.state() == ("not_answered", "the analyzer expects no answer when there is no work")
+    state, reason = bench.state()
+    assert state == "answered"
+    assert "expects no message" in reason
 
 
 def test_an_analyzer_that_asks_and_never_listens_is_bounded(bench: Bench) -> None:
@@ -216,3 +218,30 @@ def test_a_full_disk_refuses_the_query_and_answers_nothing(bench: Bench) -> None
     (response,) = bench.messages(b"")
     assert parse(response).get("MSA-1") == "AE"
     assert bench.writer.journal() == []
+
+
+def test_an_analyzer_with_a_connection_for_orders_is_answered_there() -> None:
+    """Two lines, one analyzer: the query comes on one, its answer goes out on the other."""
+    asking, orders = Bench(id="asking", answers_on="orders"), Bench(id="orders")
+    asking.line.find_line = {"orders": orders.line}.get
+    orders.line._queries._services = asking.line._queries._services  # one store
+    (response,) = asking.say(query())
+    assert parse(response).get("MSH-9.1") == "RSP"
+    (answer,) = orders.messages(b"")
+    assert parse(answer).get("ORC-1") == "DC"
+    orders.say(orl("TEST01Q1"))
+    assert asking.entry()["state"] == "answered"
+
+
+def test_a_connection_for_orders_that_is_not_there_is_told() -> None:
+    """The query is kept and says which line should have carried the answer."""
+    asking, orders = Bench(id="asking", answers_on="orders"), Bench(id="orders")
+    asking.line.find_line = {"orders": orders.line}.get
+    orders.line._queries._services = asking.line._queries._services  # one store
+    orders.end.loseConnection()
+    orders.turn()
+    asking.say(query())
+    state, reason = asking.state()
+    assert state == "not_answered"
+    assert "orders" in reason
+    assert "no connection" in reason

@@ -53,3 +53,15 @@ def test_a_new_connection_has_to_prove_itself_again() -> None:
     bench.send(MESSAGE)
     bench.connect()
     assert bench.line.state is LineState.OPEN
+
+
+def test_a_message_of_the_connection_before_proves_nothing_of_this_one() -> None:
+    """Its commit took long; meanwhile somebody else connected."""
+    bench = started(MllpDriver())
+    bench.writer.is_automatic = False
+    bench.send(MESSAGE)
+    bench.connect()
+    bench.writer.commit()
+    bench.turn()
+    assert bench.line.messages == 1
+    assert bench.line.state is LineState.OPEN

@@ -6,6 +6,7 @@ import pytest
 
 from middleware.driver.api import AnalyzerIdentity
 from middleware.line.identity import MOST_KEPT_AN_HOUR, IdentityGate
+from middleware.line.status import LineState
 from middleware.observe.health import Health, WarnableCode
 from middleware.observe.metrics import REGISTRY
 from middleware.wire.lis1.frame import encode_frame
@@ -69,6 +70,18 @@ def test_the_alarm_ends_when_the_right_analyzer_speaks() -> None:
     assert bench.send(ENQ, *FRAMES) == ACK * 6
     assert not is_raised(bench)
     assert [entry["state"] for entry in bench.writer.journal()][-1] == "received"
+
+
+def test_a_line_on_which_another_analyzer_speaks_is_not_called_connected() -> None:
+    """It speaks the protocol, and proves nothing; the right one does, with its first message."""
+    bench = started()
+    bench.send(ENQ, *frames_of(b"DxH^9"), EOT)
+    assert bench.line.state is LineState.OPEN
+    assert "'DxH'" in bench.line.status().last_error
+    bench.send(ENQ)
+    assert bench.line.state is LineState.OPEN
+    bench.send(*FRAMES)
+    assert bench.line.state is LineState.CONNECTED
 
 
 def test_a_refused_message_that_comes_again_and_again_is_kept_once() -> None:

@@ -17,6 +17,8 @@ SAID = [
     "patient_name",
     "birth_date",
     "sex",
+    "control_lot",
+    "control_level",
     "module",
     "test_code",
     "test_detail",

@@ -8,7 +8,7 @@ from drivers.protocols.columns.row import Row
 from middleware.driver.mapping import Locate, role_reader, text_reader
 from middleware.driver.profile import SpecimenSection
 from middleware.errors import DriverError
-from middleware.model import Identifier, Patient, Specimen, proven
+from middleware.model import Identifier, Patient, SampleRole, Specimen, proven
 
 _new_specimen = proven(Specimen)
 _new_patient = proven(Patient)
@@ -31,6 +31,8 @@ class SpecimenReader:
         self._position = text_reader(section.position, locate)
         self._type = text_reader(section.specimen_type, locate)
         self._role = role_reader(section.role, locate)
+        self._control_lot = text_reader(section.control_lot, locate)
+        self._control_level = text_reader(section.control_level, locate)
         self._identifiers = [(locate(rule.path), rule.authority) for rule in section.patient_ids]
         self._person = [
             text_reader(rule, locate)
@@ -44,6 +46,7 @@ class SpecimenReader:
     def read(self, row: Row) -> Specimen:
         """The specimen of one row."""
         role, role_rule = self._role(row)
+        is_patients = role is SampleRole.PATIENT
         sample_id = self._sample_id(row)
         return _new_specimen(
             sample_id=sample_id,
@@ -54,6 +57,8 @@ class SpecimenReader:
             specimen_type=self._type(row),
             role=role,
             role_rule=role_rule,
+            control_lot="" if is_patients else self._control_lot(row),
+            control_level="" if is_patients else self._control_level(row),
             patient=self._patient(row),
         )
 

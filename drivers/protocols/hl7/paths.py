@@ -6,9 +6,7 @@ field; a component without a repetition is of the first one, and without a sub-c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 
 from middleware.driver.mapping import EXPLICIT_NULL, text_reader
 from middleware.driver.rules import PathRule, PatientIdRule, RoleRule
@@ -17,6 +15,8 @@ from middleware.wire.errors import LocalProtocolError
 from middleware.wire.hl7 import Delimiters, Path, Segment, unescape
 
 Scope = Mapping[str, Segment]
+_MOST_KNOWN = 8192
+_LONGEST_KNOWN = 200
 
 
 def key_of(name: str, occurrence: int) -> str:
@@ -73,33 +73,51 @@ def read_together(
 ) -> Callable[[Scope, Segment], list[str]]:
     """Read several rules at once: a text for each, as `text_reader` with `locate` gives it.
 
-    Most are whole fields or first components of the segment `name` itself, and plain. Those are taken by their numbers;
-    what is left empty is looked for by the other paths of its rule.
+    Most name the segment `name` itself. Those are taken by their numbers and remembered, for most fields repeat; what is
+    left empty is looked for by the other paths of its rule.
     """
     own, others = _divided(rules, name)
-    # The first part of a plain field is the field.
-    places = [
-        (slot, path.field, max(path.repetition, path.component, path.subcomponent) <= 1, path)
-        for slot, path in own
-    ]
+    known = _Known()
+    places = [(slot, path.field, path) for slot, path in own]
     blank = [""] * len(rules)
 
     def read(scope: Scope, segment: Segment) -> list[str]:
-        texts, fields, marks = blank.copy(), segment.fields(), segment.delimiters
-        is_plain, count = _plain_test(marks), len(fields)
-        for slot, at, is_first, path in places:
-            if at >= count or not (text := fields[at]):
+        texts, fields = blank.copy(), segment.fields()
+        count, found_before = len(fields), known.of(segment)
+        for slot, at, path in places:
+            if at >= count or not (field := fields[at]):
                 continue
-            if not is_plain(text):
-                texts[slot] = pick(text, path, segment)
-            elif is_first and text != EXPLICIT_NULL:
-                texts[slot] = text.strip()
+            text = found_before.get((field, slot))
+            if text is None:
+                text = pick(field, path, segment)
+                if len(field) <= _LONGEST_KNOWN:
+                    found_before[field, slot] = text
+            texts[slot] = text
         for slot, reader in others:
             if not texts[slot]:
                 texts[slot] = reader(scope)
         return texts
 
     return read
+
+
+class _Known:
+    """What fields came to before: tests, units, flags and modules repeat from message to message.
+
+    It holds for one set of delimiters and one encoding; another set begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._marks: Delimiters | None = None
+        self._encoding = ""
+        self._found: dict[tuple[str, int], str] = {}
+
+    def of(self, segment: Segment) -> dict[tuple[str, int], str]:
+        """The texts found so far by (field, slot)."""
+        is_same = segment.delimiters == self._marks and segment.encoding == self._encoding
+        if not is_same or len(self._found) > _MOST_KNOWN:
+            self._marks, self._encoding, self._found = segment.delimiters, segment.encoding, {}
+        return self._found
 
 
 def _divided(
@@ -117,14 +135,6 @@ def _divided(
         if paths:
             others.append((slot, text_reader(PathRule(first_of=tuple(paths)), locate)))
     return own, others
-
-
-@lru_cache(maxsize=64)
-def _plain_test(marks: Delimiters) -> Callable[[str], bool]:
-    """Whether a text holds none of the marks that divide or escape."""
-    special = marks.component + marks.repetition + marks.escape + marks.subcomponent
-    search = re.compile(f"[{re.escape(special)}]").search
-    return lambda text: search(text) is None
 
 
 def check_paths(section: str, rules: Iterable[object], names: Collection[str]) -> None:

@@ -205,6 +205,8 @@ def _status(obx: Segment, value_type: str) -> AnalyzerStatus:
 
 def _test_of(rules: Sequence[TextRule]) -> Callable[[Scope], bool]:
     """Whether any of the rules fits."""
+    if not rules:
+        return lambda _scope: False
     tests = [(locate(rule.path), re.compile(rule.pattern, re.IGNORECASE)) for rule in rules]
 
     def fits(scope: Scope) -> bool:

@@ -55,6 +55,8 @@ class SpecimenReader:
         rules = (*STANDARD_ROLES, *section.role)
         self._header_role = role_reader([one for one in rules if _is_header(one)], locate)
         self._group_role = role_reader([one for one in rules if not _is_header(one)], locate)
+        self._control_lot = text_reader(section.control_lot, locate)
+        self._control_level = text_reader(section.control_level, locate)
         self._identifiers = [_identifier_reader(rule) for rule in section.patient_ids]
         self._name = section.patient_name.paths if section.patient_name is not None else ()
         self._birth_date = text_reader(section.birth_date, locate)
@@ -69,6 +71,7 @@ class SpecimenReader:
         role, role_rule = message_role
         if role is _PATIENT_ROLE:
             role, role_rule = self._group_role(scope)
+        is_patients = role is _PATIENT_ROLE
         instrument_id, carrier, position, kind = [text_of(scope) for text_of in self._texts]
         return _new_specimen(
             sample_id=self._sample_id(scope),
@@ -79,6 +82,8 @@ class SpecimenReader:
             specimen_type=kind,
             role=role,
             role_rule=role_rule,
+            control_lot="" if is_patients else self._control_lot(scope),
+            control_level="" if is_patients else self._control_level(scope),
             patient=patient,
         )
 
@@ -195,6 +200,7 @@ def _check(section: SpecimenSection) -> None:
     texts = (section.instrument_sample_id, section.carrier, section.position, section.specimen_type)
     check_paths("specimen", (section.sample_id, *texts), _GROUP_SEGMENTS)
     check_paths("specimen.role", section.role, _GROUP_SEGMENTS | {_HEADER})
+    check_paths("specimen", (section.control_lot, section.control_level), _GROUP_SEGMENTS)
     check_paths(
         "specimen",
         (*section.patient_ids, section.patient_name, section.birth_date, section.sex),

@@ -23,6 +23,7 @@ from middleware.model import Patient, SampleRole
 from middleware.wire.hl7 import (
     NULL,
     UTF_8,
+    AckCondition,
     Message,
     Raw,
     components,
@@ -160,7 +161,7 @@ def _negative(
     marks = message.delimiters
     header = reply_header(message, _KIND, stamp, broadcast_profile(message))
     header[15] = section.accept_acknowledgement
-    header[16] = section.application_acknowledgement
+    header[16] = AckCondition.ALWAYS  # the answer is awaited
     header[18] = header[18] or UTF_8
     unknown = components("U", "", "HL70369", delimiters=marks)
     lines = [

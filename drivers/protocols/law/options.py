@@ -38,9 +38,6 @@ class LawSection(Hl7Section):
     accept_acknowledgement: Literal["NE", "ER", "AL"] = Field(
         default="NE", description="MSH-15 of what we send; analyzers expect NE or ER."
     )
-    application_acknowledgement: Literal["AL", "NE"] = Field(
-        default="AL", description="MSH-16 of what we send."
-    )
     silence_accepts: bool = Field(
         default=False,
         description="Whether an answer to orders that names none of them (MSH and MSA alone) takes them all.",

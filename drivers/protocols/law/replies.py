@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from drivers.protocols.hl7.acknowledge import header_of
 from drivers.protocols.law.header import (
     Stamp,
     charset_of,
@@ -72,12 +73,14 @@ class Replies:
     def __call__(self, text: bytes, code: AckCode) -> bytes:
         """The reply without framing (`middleware.wire.mllp.options.Acknowledge`)."""
         try:
-            message = parse(text)
+            message = parse(header_of(text))
+            kind = message.header.get("MSH-9.1").strip().upper()
+            if kind == QUERY:
+                message = parse(text)
         except RemoteProtocolError:
             return acknowledge_plainly(text, code)
         errors = () if code in _ACCEPTING else (_NOT_STORED,)
         stamp = Stamp(copied(message.header, 10), time_text(self._context), *self._own_names)
-        kind = message.header.get("MSH-9.1").strip().upper()
         if kind != QUERY or code in _COMMITS:
             return _acknowledgement(message, stamp, code, errors)
         if code in _ACCEPTING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drivers.protocols.lis2.paths import check_paths, locate, read_together
 from drivers.protocols.lis2.sample_id_doubt import doubt_reader
-from middleware.driver.mapping import PATIENT, RoleFound, role_reader
+from middleware.driver.mapping import PATIENT, RoleFound, role_reader, text_reader
 from middleware.driver.profile import SpecimenSection
 from middleware.driver.rules import RoleRule
 from middleware.model import Identifier, Patient, SampleRole, Specimen, proven
@@ -45,6 +45,8 @@ class SpecimenReader:
         self._doubt = doubt_reader(section)
         self._header_role = role_reader(_rules_of(section, in_header=True), locate)
         self._order_role = role_reader(_rules_of(section, in_header=False), locate)
+        self._control_lot = text_reader(section.control_lot, locate)
+        self._control_level = text_reader(section.control_level, locate)
         self._identifiers = [(locate(rule.path), rule.authority) for rule in section.patient_ids]
         self._name = [Path.parse(path) for path in _paths(section)]
         self._person = read_together((section.birth_date, section.sex), "P")
@@ -60,6 +62,7 @@ class SpecimenReader:
         role, role_rule = message_role
         if role is _PATIENT_ROLE:
             role, role_rule = self._order_role(order)
+        is_patients = role is _PATIENT_ROLE
         sample_id, instrument_id, carrier, position, kind = self._texts(order)
         return _new_specimen(
             sample_id=sample_id,
@@ -70,6 +73,8 @@ class SpecimenReader:
             specimen_type=kind,
             role=role,
             role_rule=role_rule,
+            control_lot="" if is_patients else self._control_lot(order),
+            control_level="" if is_patients else self._control_level(order),
             patient=patient,
         )
 
@@ -121,6 +126,7 @@ def _check(section: SpecimenSection) -> None:
         "OP",
     )
     check_paths("specimen.role", section.role, "HOP")
+    check_paths("specimen", (section.control_lot, section.control_level), "HOP")
     check_paths(
         "specimen",
         (*section.patient_ids, section.patient_name, section.birth_date, section.sex),

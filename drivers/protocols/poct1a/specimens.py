@@ -7,8 +7,11 @@ from drivers.protocols.poct1a.tables import NOT_A_PATIENTS_MESSAGE, ROLES
 from drivers.protocols.poct1a.times import plain_date
 from middleware.driver.mapping import PATIENT, RoleFound, role_reader, text_reader
 from middleware.driver.profile import SpecimenSection
+from middleware.driver.rules import PathRule
 from middleware.model import Comment, Identifier, Patient, SampleRole, Specimen
 
+# POCT1-A's own places, for profiles that name no other.
+_LOT, _LEVEL = PathRule(path="CTC.lot_number"), PathRule(path="CTC.level_cd")
 _CONTROL_PARTS = (
     ("CTC.name", "control"),
     ("CTC.lot_number", "lot"),
@@ -31,10 +34,13 @@ class SpecimenReader:
         check_paths(rules)
         check_paths((*section.role, *section.patient_ids))
         check_paths((section.patient_name, section.birth_date, section.sex))
+        check_paths((section.control_lot, section.control_level))
         self._texts = [text_reader(rule, locate) for rule in rules]
         self._ids = [(path, locate(path)) for path in section.sample_id.paths]
         self._is_in_doubt = section.doubt_other_parts
         self._role = role_reader(section.role, locate)
+        self._control_lot = text_reader(section.control_lot or _LOT, locate)
+        self._control_level = text_reader(section.control_level or _LEVEL, locate)
         self._role_code = locate("SVC.role_cd")
         self._identifiers = [(locate(rule.path), rule.authority) for rule in section.patient_ids]
         self._name = text_reader(section.patient_name, locate)
@@ -47,6 +53,7 @@ class SpecimenReader:
         """The specimen of one observation."""
         sample_id, instrument_id, carrier, position, kind = (read(chain) for read in self._texts)
         role, rule = self._role_of(chain)
+        is_patients = role is SampleRole.PATIENT
         return Specimen(
             sample_id=sample_id,
             sample_id_doubt=self._doubt(chain, sample_id) if self._is_in_doubt else "",
@@ -56,6 +63,8 @@ class SpecimenReader:
             specimen_type=kind,
             role=role,
             role_rule=rule,
+            control_lot="" if is_patients else self._control_lot(chain),
+            control_level="" if is_patients else self._control_level(chain),
             patient=self._patient(chain),
         )
 

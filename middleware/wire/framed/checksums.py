@@ -65,3 +65,6 @@ HEXADECIMAL = frozenset(
         ChecksumKind.CRC16_CCITT_HEX,
     }
 )
+
+BINARY = frozenset({ChecksumKind.XOR_BYTE, ChecksumKind.SUM_BYTE, ChecksumKind.CRC16_MODBUS_BYTES})
+"""Checksums that can be any bytes, also those that mean something in the frame."""

@@ -73,6 +73,7 @@ class FrameCutter:
         self._buffer = bytearray()
         self._looked = 0  # so far into the buffer there is no end
         self._is_inside = False
+        self._is_overlong = False  # inside a frame that was refused for its length
         self._check_length, self._check = CHECKSUMS[spec.checksum]
         ends = sorted({*spec.ends, *filter(None, (spec.goes_on,))}, key=len, reverse=True)
         stops = [*ends, *([spec.start] if spec.start else [])]
@@ -82,6 +83,9 @@ class FrameCutter:
         singles |= {bytes((one,)) for one in spec.ignored}
         self._singles = sorted(singles, key=len, reverse=True)
         self._ignored = frozenset(bytes((one,)) for one in spec.ignored)
+        self._several_bytes = [one for one in self._singles if len(one) > 1]
+        firsts = bytes({one[0] for one in filter(None, (spec.start, *self._singles))})
+        self._first = re.compile(b"[" + re.escape(firsts) + b"]") if firsts else None
 
     @property
     def is_inside(self) -> bool:
@@ -108,6 +112,7 @@ class FrameCutter:
         self._buffer.clear()
         self._looked = 0
         self._is_inside = False
+        self._is_overlong = False
 
     def _take(self, count: int) -> bytes:
         data = bytes(self._buffer[:count])
@@ -124,6 +129,8 @@ class FrameCutter:
                 if single not in self._ignored:
                     events.append(Single(single))
                 return True
+        if any(one.startswith(bytes(self._buffer[: len(one)])) for one in self._several_bytes):
+            return False  # the beginning of a reply: more must come
         start = self._spec.start
         if not start or self._buffer.startswith(start):
             self._is_inside = True
@@ -135,36 +142,46 @@ class FrameCutter:
         return True
 
     def _skip(self, events: list[FrameEvent]) -> None:
-        first = {one[0] for one in (self._spec.start, *self._singles)}
-        at = next(
-            (i for i, byte in enumerate(self._buffer) if i and byte in first), len(self._buffer)
-        )
+        found = self._first.search(self._buffer, 1) if self._first is not None else None
+        at = found.start() if found is not None else len(self._buffer)
         events.append(Skipped(self._take(at)[:SKIPPED_KEPT_BYTES]))
 
     # -- inside -----------------------------------------------------------------------------------
 
     def _inside(self, events: list[FrameEvent]) -> bool:
+        if self._is_overlong:
+            return self._leave_overlong()
         found = self._end()
+        limit = self._spec.max_frame_bytes
         if found is None:
-            if len(self._buffer) > self._spec.max_frame_bytes:
-                events.append(
-                    BadFrame("frame_too_long", self._take(len(self._buffer))[:SKIPPED_KEPT_BYTES])
-                )
-                self._is_inside = False
+            if len(self._buffer) > limit + self._longest_stop:
+                self._refuse_overlong(events)
                 return True
             return False
         text_end, end = found
+        if text_end > limit:
+            self._refuse_overlong(events)
+            return True
         if self._spec.start and end == self._spec.start:
             events.append(BadFrame("restarted", self._take(text_end)))
             self._is_inside = False
             return True
-        if text_end > self._spec.max_frame_bytes:
-            events.append(
-                BadFrame("frame_too_long", self._take(text_end + len(end))[:SKIPPED_KEPT_BYTES])
-            )
-            self._is_inside = False
-            return True
         return self._finish(text_end, end, events)
+
+    def _refuse_overlong(self, events: list[FrameEvent]) -> None:
+        kept = min(SKIPPED_KEPT_BYTES, self._spec.max_frame_bytes)
+        events.append(BadFrame("frame_too_long", bytes(self._buffer[:kept])))
+        self._is_overlong = True
+
+    def _leave_overlong(self) -> bool:
+        """Drop the rest of a frame that was too long: its tail must not pass for a frame."""
+        found = self._stop.search(self._buffer, self._looked) if self._stop is not None else None
+        if found is None:
+            self._take(max(0, len(self._buffer) - self._longest_stop + 1))
+            return False
+        self._take(found.start() if found[0] == self._spec.start else found.end())
+        self._is_inside = self._is_overlong = False
+        return True
 
     def _end(self) -> tuple[int, bytes] | None:
         """Where the text ends, and by what; for a fixed length the end is what stands there."""

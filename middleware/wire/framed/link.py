@@ -2,12 +2,14 @@
 
 Theory of operation.
 - A message is the texts of its frames, joined; most analyzers send one frame for a message.
-- A frame in the middle of a message is acknowledged at once, the last one after `commit`. No reply leaves before
-  `ack_min_s` after the frame's last byte; a message that is not committed by `ack_max_s` is refused.
+- A frame in the middle of a message is acknowledged without waiting, the last one after `commit`. No reply of any kind
+  leaves before `ack_min_s` after the frame's last byte; a message that is not committed by `ack_max_s` is refused.
 - While a commit is awaited or a reply is due, bytes are held and looked at afterwards.
 - Where the analyzer expects no replies, nothing is written, and what is not stored is lost to it: the owner is told by
-  `FrameRefused`, the bytes stay in the journal's `wire` of the next message.
-- A frame equal to the one acknowledged last means that our reply did not arrive.
+  `FrameRefused`, the bytes stay in the journal's `wire` of the next message. A message that lost a frame is abandoned,
+  that is, kept for a person, and never passes for a whole one.
+- A frame equal to the one acknowledged last means that our reply did not arrive: in the middle of a message it is
+  acknowledged again and not joined again.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ from middleware.wire.events import (
     TimerExpired,
 )
 from middleware.wire.framed.frames import BadFrame, Frame, FrameCutter, FrameEvent, Single
+from middleware.wire.framed.parts import TOO_LONG, Parts
 from middleware.wire.framed.sender import CONNECTION_LOST, Sender
 from middleware.wire.framed.spec import CLAUSE, FrameSpec
 from middleware.wire.framed.tables import TRANSITIONS, Action, Input, State
 from middleware.wire.lis1.outcomes import FrameOutcome
 
 _HELD_BYTES = 1024 * 1024
-_WIRE_KEPT_BYTES = 256 * 1024
+_FRAME_LOST, _SILENT = "frame_lost", "receive_timeout"
 _OF_FAULT = {
     "checksum_wrong": FrameOutcome.BAD_CHECKSUM,
     "frame_too_long": FrameOutcome.OVERSIZE,
@@ -48,20 +51,20 @@ class FramedLink:
         self._state = State.NEUTRAL
         self._events: deque[FrameEvent] = deque()
         self._held = bytearray()
-        self._parts: list[bytes] = []
-        self._wire = bytearray()
+        self._parts = Parts(spec)
         self._written: list[bytes] = []
         self._counts: Counter[tuple[str, str]] = Counter()
         self._deadline: float | None = None
         self._inside_deadline: float | None = None
         self._arrived = 0.0
         self._decided = b""
+        self._late_reply = b""  # may not leave before `_late_at`
+        self._late_at = 0.0
         self._token = 0
         self._last_frame = b""
         self._unconfirmed: tuple[int, bytes] | None = None  # token and last frame of our last ACK
         self._is_accepting = True
         self._is_proved = False
-        self._parts_go_on = False
         self._sender = Sender(spec, self._write, self._counts)
         self._is_connected = False
 
@@ -77,17 +80,25 @@ class FramedLink:
 
     def connection_lost(self, now: float) -> list[Event]:
         """The transport is gone: what is half here is abandoned, what is not delivered stays the owner's."""
-        events: list[Event] = []
-        self._held.clear()
-        self._events.clear()
-        self._wire += self._cutter.drop()
-        events += self._input(Input.LOST, now)
+        unread = self._give_up_unread(CONNECTION_LOST)
+        events = [*self._input(Input.LOST, now), *unread]
+        self._late_reply = b""
         self._unconfirmed = None
         self._written.clear()
         events += self._sender.abandon()
         self._is_connected = False
         self._inside_deadline = None
         return events
+
+    def _give_up_unread(self, reason: str) -> list[Event]:
+        """What waited for its end or for a commit. Who expects no replies will not send it again: a person gets it."""
+        frames = [one.wire for one in self._events if isinstance(one, Frame)]
+        rest = b"".join([*frames, self._cutter.drop(), self._held])
+        self._held.clear()
+        self._events.clear()
+        self._parts.keep_wire(rest)
+        is_lost = bool(rest.strip()) and not self._spec.replies
+        return [MessageAbandoned(rest, rest, reason)] if is_lost else []
 
     # -- receiving --------------------------------------------------------------------------------
 
@@ -123,10 +134,12 @@ class FramedLink:
         return [*self._input(what, now), *self._go_on(now)]
 
     def _owes_reply(self) -> bool:
-        return self._state in (State.AWAITING_COMMIT, State.REPLY_DUE)
+        return bool(self._late_reply) or self._state in (State.AWAITING_COMMIT, State.REPLY_DUE)
 
     def _read(self, data: bytes, now: float) -> list[Event]:
         self._events += self._cutter.feed(data)
+        if self._state is State.COLLECTING and self._cutter.is_inside:
+            self._deadline = now + self._spec.silence_s  # a slow line is not silent
         return self._advance(now)
 
     def _go_on(self, now: float) -> list[Event]:
@@ -154,36 +167,47 @@ class FramedLink:
             return self._take_frame(event, now)
         if isinstance(event, Single):
             if event.byte == self._spec.enquiry:
+                self._arrived = now
                 return [*self._prove(), *self._input(Input.ENQUIRY, now)]
             # A reply that nobody waits for is dropped.
             return [*self._prove(), *self._sender.replied(event.byte, now)]
-        self._keep_wire(event.wire)
+        self._parts.keep_wire(event.wire)
         if isinstance(event, BadFrame):
             self._count(_OF_FAULT.get(event.reason, FrameOutcome.OTHER))
             self._arrived = now
+            self._lose_frame(now)
             refused = FrameRefused("received", event.reason, CLAUSE)
             return [refused, *self._input(Input.BAD_FRAME, now)]
         return []
 
+    def _lose_frame(self, now: float) -> None:
+        """A frame is not good. Who expects a reply sends it again; another will not."""
+        if not self._spec.replies:
+            self._parts.spoil(now)
+
     def _take_frame(self, frame: Frame, now: float) -> list[Event]:
-        self._keep_wire(frame.wire)
-        if not frame.text.strip():
+        self._parts.keep_wire(frame.wire)
+        is_blank = not (frame.text.strip() or frame.goes_on or self._parts.goes_on)
+        if is_blank and not self._spec.start:
             return []  # an empty line between two reports
         events = [*self._prove(), *self._confirmed_by(frame.wire)]
         self._arrived = now
+        if is_blank or self._parts.repeats(frame):
+            return [*events, *self._input(Input.ENQUIRY, now)]  # acknowledged, and nothing more
         if not self._is_accepting:
             self._count(FrameOutcome.OTHER)
-            self._write(self._spec.nak)
+            self._lose_frame(now)
+            self._reply(self._spec.nak, now)
             return [*events, FrameRefused("received", "not_accepting", CLAUSE)]
-        text = frame.text[self._spec.repeated_prefix :] if self._parts_go_on else frame.text
-        if sum(map(len, self._parts)) + len(text) > self._spec.max_message_bytes:
-            abandoned = self._abandon("message_too_long")
+        complaint = self._parts.complaint(frame)
+        if complaint:
+            events += self._abandon(complaint)
             self._state, self._deadline = State.NEUTRAL, None
-            self._write(self._spec.nak)
-            return [*events, *abandoned]
-        is_further = bool(self._parts) and not self._parts_go_on
-        self._parts.append(self._spec.joiner + text if is_further else text)
-        self._parts_go_on = frame.goes_on
+        if complaint == TOO_LONG:
+            self._parts.spoil(now)
+            self._reply(self._spec.nak, now)
+            return events
+        self._parts.add(frame, now)
         self._last_frame = frame.wire
         self._count(FrameOutcome.OK)
         what = Input.LAST_FRAME if self._is_last(frame) else Input.PART
@@ -196,10 +220,6 @@ class FramedLink:
         if ends:
             return any(frame.text.startswith(one) for one in ends)
         return not self._spec.silence_ends
-
-    def _keep_wire(self, wire: bytes) -> None:
-        if len(self._wire) < _WIRE_KEPT_BYTES + self._spec.max_message_bytes:
-            self._wire += wire
 
     def _prove(self) -> list[Event]:
         """The first thing that makes sense proves that an analyzer of this kind is there."""
@@ -223,16 +243,16 @@ class FramedLink:
 
     def _act(self, action: Action, now: float) -> list[Event]:
         if action is Action.COMPLETE:
-            return [self._complete()]
+            return self._complete(now)
         if action is Action.REPLY_LATER:
             return self._reply_later(now)
         if action is Action.END_BY_SILENCE:
-            return self._end_by_silence()
+            return self._end_by_silence(now)
         if action is Action.ABANDON:
             return self._abandon(CONNECTION_LOST)
         if action is Action.REFUSE_BY_TIME:
             return self._refuse_by_time()
-        self._write(self._reply_for(action))
+        self._reply(self._reply_for(action), now)
         if self._state is State.COLLECTING:
             self._deadline = now + self._spec.silence_s
         elif self._state is State.NEUTRAL:
@@ -258,31 +278,30 @@ class FramedLink:
         self._write(self._spec.nak)
         return [TimerExpired("reply_deadline", CLAUSE)]
 
-    def _complete(self) -> MessageReceived:
-        text = b"".join(self._parts)
-        wire = bytes(self._wire)
-        self._forget_parts()
+    def _complete(self, now: float) -> list[Event]:
+        if self._parts.is_spoiled:
+            self._state, self._deadline = State.NEUTRAL, None
+            self._reply(self._spec.nak, now)
+            return self._abandon(_FRAME_LOST)
+        text, wire = self._parts.take()
         self._token += 1
         self._state = State.AWAITING_COMMIT
         # Who expects no reply gives up nothing: then only the owner's own patience ends the wait.
         self._deadline = self._arrived + self._spec.ack_max_s if self._spec.replies else None
-        return MessageReceived(self._token, text, wire)
+        return [MessageReceived(self._token, text, wire)]
 
-    def _end_by_silence(self) -> list[Event]:
-        if self._spec.silence_ends and not self._parts_go_on:
-            return [self._complete()]
+    def _end_by_silence(self, now: float) -> list[Event]:
+        rest = self._cutter.drop()
+        self._inside_deadline = None
+        is_whole = not (rest.strip() or self._parts.goes_on)
+        if self._spec.silence_ends and is_whole:
+            return self._complete(now)
         self._deadline = None
-        return [TimerExpired("receive", CLAUSE), *self._abandon("receive_timeout")]
+        return [TimerExpired("receive", CLAUSE), *self._abandon(_SILENT, rest)]
 
-    def _abandon(self, reason: str) -> list[Event]:
-        text, wire = b"".join(self._parts), bytes(self._wire)
-        self._forget_parts()
+    def _abandon(self, reason: str, rest: bytes = b"") -> list[Event]:
+        text, wire = self._parts.take(rest)
         return [MessageAbandoned(text, wire, reason)] if text else []
-
-    def _forget_parts(self) -> None:
-        self._parts.clear()
-        self._parts_go_on = False
-        self._wire.clear()
 
     def _count(self, outcome: FrameOutcome) -> None:
         self._counts["received", outcome.value] += 1
@@ -290,6 +309,14 @@ class FramedLink:
     def _write(self, reply: bytes) -> None:
         if reply:
             self._written.append(reply)
+
+    def _reply(self, reply: bytes, now: float) -> None:
+        """Write a reply, or keep it until the analyzer listens."""
+        due = self._arrived + self._spec.ack_min_s
+        if now >= due:
+            self._write(reply)
+        else:
+            self._late_reply, self._late_at = reply, due
 
     def send_message(self, text: bytes, now: float) -> int:
         """Queue a message as one frame; a reply or a time-out settles it."""
@@ -299,7 +326,8 @@ class FramedLink:
 
     def _pump(self, now: float) -> None:
         """Begin the next message when nobody else speaks."""
-        if self._is_connected and self._state is State.NEUTRAL and not self._cutter.is_inside:
+        is_busy = self._late_reply or self._cutter.is_inside
+        if self._is_connected and self._state is State.NEUTRAL and not is_busy:
             self._sender.begin(now)
 
     # -- what the owner asks ----------------------------------------------------------------------
@@ -318,20 +346,26 @@ class FramedLink:
 
     def next_deadline(self) -> float | None:
         """The nearest of: silence, latest or earliest reply, the peer's reply."""
-        times = (self._deadline, self._inside_deadline, self._sender.deadline)
+        late = self._late_at if self._late_reply else None
+        times = (late, self._deadline, self._inside_deadline, self._sender.deadline)
         return min((one for one in times if one is not None), default=None)
 
     def on_deadline(self, now: float) -> list[Event]:
         """Times that are over."""
         events: list[Event] = []
+        if self._late_reply and now >= self._late_at:
+            self._write(self._late_reply)
+            self._late_reply = b""
+            events += self._go_on(now)
         if self._deadline is not None and now >= self._deadline:
             events += self._input(Input.TIME, now)
             events += self._go_on(now)
         if self._inside_deadline is not None and now >= self._inside_deadline:
             self._inside_deadline = None
-            self._keep_wire(self._cutter.drop())
+            self._lose_frame(now)
             self._count(FrameOutcome.TIMEOUT)
-            events.append(FrameRefused("received", "receive_timeout", CLAUSE))
+            events.append(FrameRefused("received", _SILENT, CLAUSE))
+            events += self._give_up_unread(_SILENT)
         if self._sender.deadline is not None and now >= self._sender.deadline:
             events += self._sender.timed_out(now)
             self._pump(now)
@@ -341,7 +375,7 @@ class FramedLink:
     def is_neutral(self) -> bool:
         """No message is half here, no reply is owed, nothing is under way."""
         return self._state is State.NEUTRAL and not (
-            self._cutter.is_inside or self._sender.is_waiting
+            self._late_reply or self._cutter.is_inside or self._sender.is_waiting
         )
 
     @property

@@ -1,0 +1,1 @@
+"""From a recording to the draft of a driver."""

@@ -1,0 +1,167 @@
+"""Text logs back to bytes: `<STX>`, `[ENQ]`, `{ACK}`, caret notation, hex dumps. What a logger wrote around is dropped."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+from middleware.wire.control import Control
+
+
+class Form(StrEnum):
+    """How a recording was written down."""
+
+    BYTES = "the bytes themselves"
+    CAPTURE = "a capture of Labwire"
+    NAMES = "text with control characters by name, such as <STX>"
+    CARETS = "text in caret notation, such as ^B"
+    HEX = "a hex dump"
+
+
+_ALIASES = {
+    "NULL": "NUL",
+    "TAB": "HT",
+    "NL": "LF",
+    "SB": "VT",
+    "EB": "FS",
+    "SOM": "STX",
+    "EOM": "ETX",
+}
+_CODES = {member.name: member.value for member in Control} | {
+    alias: Control[name].value for alias, name in _ALIASES.items()
+}
+_NAMES = "|".join(sorted(_CODES, key=len, reverse=True))
+_BRACKETS = (("<", ">"), ("[", "]"), ("{", "}"), ("«", "»"), ("(", ")"))
+_NAMED = {
+    pair: re.compile(
+        rf"{re.escape(pair[0])}(?:({_NAMES})|(?:0?x|\$)([0-9A-F]{{2}})){re.escape(pair[1])}",
+        re.IGNORECASE,
+    )
+    for pair in _BRACKETS
+}
+_TELLING = ("STX", "ENQ", "EOT", "ETX", "ETB", "VT", "FS", "ACK", "CR", "SB", "EB")
+_FEWEST_NAMES = 2
+_CARET = re.compile(r"\^([@A-Z\[\\\]_])")
+# Component delimiters look like carets: only where a frame or a block clearly begins is it caret notation.
+_CARET_FRAME = re.compile(r"\^B(?:[0-7]?[A-Z]\W|[A-Z ])|\^K ?MSH|(?m:^\^[EFD]\s*$)")
+_HEX_LINE = re.compile(
+    r"\s*(?:[0-9A-Fa-f]{4,16}[:h]?\s+)?((?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ ,;:-]*)+"
+    r"|(?:[0-9A-Fa-f]{4} ?){1,16}(?:[0-9A-Fa-f]{2})?)(?:\s{2,}.*|\s*\|.*\|?)?\s*"
+)
+_OFFSET = re.compile(r"\s*[0-9A-Fa-f]{4,16}(?:[:h]\s*|\s+(?=[0-9A-Fa-f]{2}(?:\s|$)))")
+_ONLY_OFFSET = re.compile(r"\s*[0-9A-Fa-f]{6,16}\s*")
+_PAIR = re.compile(r"[0-9A-Fa-f]{2}")
+_RAW_CONTROLS = re.compile(rb"[\x01-\x08\x0b\x0e-\x1f]")
+_LINE_ENDS = re.compile(r"\r\n|\n|\r")
+_MOST = 0.7
+
+
+def form_of(data: bytes) -> Form:
+    """How these bytes are written down; never raises."""
+    if _RAW_CONTROLS.search(data):
+        return Form.BYTES
+    text = data.decode("latin-1")
+    if _pair_of(text) is not None:
+        return Form.NAMES
+    if _CARET_FRAME.search(text):
+        return Form.CARETS
+    lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
+    dumped = [line for line in lines if _HEX_LINE.fullmatch(line)]
+    is_dump = any(len(_PAIR.findall(line)) > 3 for line in dumped)  # noqa: PLR2004
+    is_dump = is_dump and len(dumped) >= _MOST * len(lines) and _says_something(dumped)
+    return Form.HEX if is_dump else Form.BYTES
+
+
+def _pair_of(text: str) -> tuple[str, str] | None:
+    """The brackets in which this log writes control characters."""
+    best: Counter[tuple[str, str]] = Counter()
+    for pair, pattern in _NAMED.items():
+        names = [found[1].upper() for found in pattern.finditer(text) if found[1]]
+        best[pair] = sum(name in _TELLING for name in names)
+    ((pair, count),) = best.most_common(1)
+    if count >= _FEWEST_NAMES:
+        return pair
+    return pair if count and len(text) < 80 else None  # noqa: PLR2004
+
+
+def _says_something(lines: Sequence[str]) -> bool:
+    """A dump of traffic holds a control character; a column of numbers holds none."""
+    data = from_hex("\n".join(lines))
+    return bool(_RAW_CONTROLS.search(data)) or b"MSH" in data or b"H|" in data
+
+
+def from_names(text: str) -> bytes:
+    """Bytes of a log with names. Line ends of the log mean nothing where CR is written by name."""
+    pair = _pair_of(text)
+    if pair is None:
+        return text.encode("latin-1", "replace")
+    named = {found[1].upper() for found in _NAMED[pair].finditer(text) if found[1]}
+    if named & {"CR", "LF", "NL"}:
+        text = _LINE_ENDS.sub("", text)
+
+    def replace(found: re.Match[str]) -> str:
+        return chr(_CODES[found[1].upper()] if found[1] else int(found[2], 16))
+
+    return _NAMED[pair].sub(replace, text).encode("latin-1", "replace")
+
+
+def from_carets(text: str) -> bytes:
+    """Bytes of a log in caret notation (`cat -v`). `^^` and a caret before what is no letter stay as they are."""
+    pieces: list[str] = []
+    at = 0
+    while found := _CARET.search(text, at):
+        plain = text[at : found.start()]
+        pieces.append(_LINE_ENDS.sub("", plain) if "^M" in text else plain)
+        pieces.append(_of_caret(text, found))
+        at = found.end()
+    rest = text[at:]
+    pieces.append(_LINE_ENDS.sub("", rest) if "^M" in text else rest)
+    return "".join(pieces).encode("latin-1", "replace")
+
+
+_CARET_CONTROLS = frozenset("@BCDEFJKMUW\\")
+
+
+def _of_caret(text: str, found: re.Match[str]) -> str:
+    """A control character where one can stand; else the caret is a component delimiter.
+
+    STX begins a frame, ETX is followed by a checksum or a line end: letters of a name are followed by letters.
+    """
+    letter, end = found[1], found.end()
+    before, after = text[: found.start()][-1:], text[end : end + 2]
+    if letter not in _CARET_CONTROLS:
+        return found[0]
+    if letter in "EFDU@K" and (
+        before not in ("", "\n", "\r") or (after[:1].isalpha() and letter != "K")
+    ):
+        begins = after[:1] == "^" or not after
+        return chr(ord(letter) ^ 0x40) if begins and before in ("", "\n", "\r") else found[0]
+    if letter == "B" and not re.match(r"[0-7]?[A-Z]", after):
+        return found[0]
+    if letter in "CW" and after and not re.match(r"[0-9A-Fa-f]{2}|\^|[\r\n]|$", after):
+        return found[0]
+    return chr(ord(letter) ^ 0x40)
+
+
+def from_hex(text: str) -> bytes:
+    """Bytes of a hex dump: xxd, hexdump -C, or plain pairs. Offsets and the readable column are dropped."""
+    data = bytearray()
+    lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
+    if any(map(_has_offset, lines)):  # the last line of a dump may be the offset of its end
+        lines = [line for line in lines if not _ONLY_OFFSET.fullmatch(line)]
+    for line in lines:
+        body = _OFFSET.sub("", line, count=1) if _has_offset(line) else line
+        body = re.split(
+            r"\s{2,}(?=\S*[^0-9A-Fa-f\s])|\|", body.replace("0x", "").replace("\\x", ""), maxsplit=1
+        )[0]
+        # `hexdump -C` has two blanks in the middle of a line, xxd groups of four digits.
+        groups = re.findall(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2})+(?![0-9A-Fa-f])", body)
+        data += bytes.fromhex("".join(groups))
+    return bytes(data)
+
+
+def _has_offset(line: str) -> bool:
+    found = _OFFSET.match(line)
+    return found is not None and (":" in found[0] or len(found[0].strip()) >= 6)  # noqa: PLR2004
