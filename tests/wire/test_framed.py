@@ -408,12 +408,12 @@ def test_a_reply_of_two_bytes_may_come_in_two_reads() -> None:
 
 
 @pytest.mark.slow
-def test_a_megabyte_of_single_letters_is_linear_work() -> None:
+def test_a_flood_of_single_letters_is_linear_work() -> None:
     """Each a line of one report, or noise between frames."""
     link = _link(REPORT)
-    for at in range(16):
+    for at in range(4):
         link.receive_bytes(b"x\r" * 32_000, at * 0.01)
-    _link(BCC).receive_bytes(ACK + b"y" * 1_000_000, 1.0)
+    _link(BCC).receive_bytes(ACK + b"y" * 300_000, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -1,114 +1,217 @@
-"""Cuts the text of a telegram into named texts, and into one row for each result in it."""
+"""Cuts the text of a telegram into named texts, and into one row for each result in it; what is cut off is unread."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from drivers.protocols.columns.row import Row
-from drivers.protocols.framed.settings import FramedSettings
+from drivers.protocols.framed.listing import listing_cutter
+from drivers.protocols.framed.settings import MOST_RESULTS, FramedSettings, GroupSection
 from middleware.driver.mapping import Locate
 from middleware.errors import DriverError
 from middleware.wire.capture import from_lossless
 
-PART = "column."
-JOINED = "joined."
-MOST_RESULTS = 10_000
+COLUMN, PART, JOINED = "column.", "part.", "joined."
+KIND = COLUMN + "kind"
+LONGEST_FIELD = 4_096
+"""Characters. Beyond it the profile does not fit, and no regular expression of a profile looks through it."""
 
-Cut = Callable[[str], tuple[dict[str, str], list[dict[str, str]]]]
-"""A telegram to its own texts, and to those of each result in it; no result: the telegram itself is one."""
+_LOOK = "Look at the raw message; the profile does not fit it."
+
+
+@dataclass(slots=True)
+class Pieces:
+    """A telegram in pieces: its own texts, those of each result with a name for it, and what could not be read."""
+
+    head: dict[str, str]
+    groups: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Telegram:
+    """What the readers of specimens and results are given."""
+
+    head: Row
+    rows: Sequence[Row]
+    unread: Sequence[str]
+
+
+Cut = Callable[[str], Pieces]
 
 
 class Records:
     """I turn a telegram into rows, as its profile says."""
 
     def __init__(self, settings: FramedSettings, locate: Locate[Row]) -> None:
-        self._cut = _cut_of(settings)
-        self._has_groups = settings.groups is not None or bool(settings.listed)
-        self._value_of = locate(PART + "value")
-        self._joined = [
-            (JOINED + name, [locate(path) for path in paths])
-            for name, paths in settings.joined.items()
+        self._cut = _cut_of(settings, locate)
+        self._is_one_result = not (settings.groups or settings.listed or settings.each)
+        self._parts = [
+            (path, locate(path), re.compile(pattern)) for path, pattern in settings.parts.items()
         ]
+        self._joined = [
+            (JOINED + name, [locate(path) for path in rule.paths], rule.between)
+            for name, rule in settings.joined.items()
+        ]
+        self._letters = settings.letters
 
-    def head(self, text: str) -> Row:
-        """What the telegram says of the specimen."""
-        return self._row(self._cut(text)[0], "telegram")
-
-    def rows(self, text: str) -> Iterator[Row]:
-        """A row for each result that has a value."""
-        head, groups = self._cut(text)
-        if not self._has_groups:
-            yield self._row(head, "telegram")
-            return
-        if len(groups) > MOST_RESULTS:
-            raise DriverError(
-                f"the telegram holds {len(groups)} results; at most {MOST_RESULTS} are read",
-                what_to_do="Look at the raw message; the profile does not fit it.",
-            )
-        for number, group in enumerate(groups, start=1):
-            row = self._row({**head, **group}, f"result {number}")
-            if self._value_of(row) or any(text.strip() for text in group.values()):
-                yield row
+    def read(self, text: str) -> Telegram:
+        """The telegram. Raises DriverError when nothing in it can be trusted."""
+        pieces = self._cut(text)
+        head = self._row(dict(pieces.head), "telegram")
+        rows: list[Row] = []
+        unread = list(pieces.unread)
+        groups = [("telegram", {})] if self._is_one_result else pieces.groups
+        for name, group in groups:
+            row = self._row({**pieces.head, **group}, name)
+            misfit = self._misfit(row)
+            if misfit:
+                unread.append(f"{name}: {misfit}")
+            else:
+                rows.append(row)
+        return Telegram(head, rows, unread)
 
     def _row(self, texts: dict[str, str], name: str) -> Row:
         row = Row(1, texts, name)
-        for path, readers in self._joined:
-            texts[path] = " ".join([text for read in readers if (text := read(row))])
+        for path, _, pattern in self._parts:
+            found = pattern.fullmatch(texts[path]) if path in texts else None
+            said = found.groupdict() if found is not None else {}
+            texts.update({PART + part: text or "" for part, text in said.items()})
+        for path, readers, between in self._joined:
+            texts[path] = between.join([text for read in readers if (text := read(row))])
+        for path in self._letters:
+            texts[path] = " ".join(texts.get(path, "").replace(" ", ""))
         return row
 
+    def _misfit(self, row: Row) -> str:
+        """Which text is not written as the profile says; '' for none. An empty one has no parts."""
+        for path, text_of, pattern in self._parts:
+            text = row.texts.get(path, "")
+            if text_of(row) and not pattern.fullmatch(text):
+                return f"{path} is {text[:80]!r}, and the profile expects another form"
+        return ""
 
-def _cut_of(settings: FramedSettings) -> Cut:
+
+def _cut_of(settings: FramedSettings, locate: Locate[Row]) -> Cut:
+    if settings.listed:
+        return _listed(settings)
     if settings.positions:
-        return _fixed(settings)
-    if settings.names:
-        return _delimited(settings)
-    return _tagged(settings) if settings.tags else _listed(settings)
+        cut = _fixed(settings, locate)
+    elif settings.names:
+        cut = _delimited(settings, locate)
+    else:
+        cut = _tagged(settings)
+    return _each(cut, settings.each) if settings.each else cut
 
 
-def _fixed(settings: FramedSettings) -> Cut:
-    places, groups = settings.positions, settings.groups
+def _listed(settings: FramedSettings) -> Cut:
+    read = listing_cutter(settings)
 
-    def cut(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-        head = {name: text[first - 1 : last] for name, (first, last) in places.items()}
-        if groups is None:
-            return head, []
-        begin = groups.start - 1
-        return head, [
-            {
-                PART + name: text[at + first - 1 : at + last]
-                for name, (first, last) in groups.columns.items()
-            }
-            for at in range(begin, len(text), groups.width)
+    def cut(text: str) -> Pieces:
+        head, results, unread = read(text)
+        named = [
+            (f"line {number}", {COLUMN + name: text for name, text in parts.items()})
+            for number, parts in results
         ]
+        return Pieces(head, named, unread)
 
     return cut
 
 
-def _delimited(settings: FramedSettings) -> Cut:
+def _each(cut: Cut, kinds: Mapping[str, Mapping[str, str]]) -> Cut:
+    def cut_each(text: str) -> Pieces:
+        pieces = cut(text)
+        for kind, parts in kinds.items():
+            said = {COLUMN + part: pieces.head.get(path, "") for part, path in parts.items()}
+            if said[COLUMN + "value"].strip():
+                pieces.groups.append((kind, {KIND: kind, **said}))
+        return pieces
+
+    return cut_each
+
+
+def _fixed(settings: FramedSettings, locate: Locate[Row]) -> Cut:
+    places, groups = settings.positions, settings.groups
+    end = max(last for _, last in places.values())
+    pattern = re.compile(groups.pattern) if groups is not None and groups.pattern else None
+
+    def cut(text: str) -> Pieces:
+        if len(text) < end:
+            raise _refusal(f"the telegram is cut off: {len(text)} characters, not {end}")
+        pieces = Pieces({name: text[first - 1 : last] for name, (first, last) in places.items()})
+        if groups is None:
+            return pieces
+        count = _count(groups, pieces.head, locate, len(text))
+        for number in range(1, count + 1):
+            begin = groups.start - 1 + (number - 1) * groups.width
+            whole, name = text[begin : begin + groups.width], f"result {number}"
+            if not whole.strip():
+                continue
+            if len(whole) < groups.width:
+                pieces.unread.append(f"{name} is cut off: {whole!r}")
+            elif pattern is not None and not pattern.fullmatch(whole):
+                pieces.unread.append(f"{name} is not written as the profile says: {whole[:80]!r}")
+            else:
+                parts = {
+                    COLUMN + part: whole[first - 1 : last]
+                    for part, (first, last) in groups.columns.items()
+                }
+                pieces.groups.append((name, parts))
+        return pieces
+
+    return cut
+
+
+def _delimited(settings: FramedSettings, locate: Locate[Row]) -> Cut:
     delimiter = from_lossless(settings.delimiter).decode("latin-1")
     names, groups = settings.names, settings.groups
 
-    def cut(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-        fields = text.split(delimiter)
-        head = {name: field for name, field in zip(names, fields, strict=False) if name}
+    def cut(text: str) -> Pieces:
+        fields = _split(text, delimiter)
+        if len(fields) < len(names):
+            raise _refusal(f"the telegram is cut off: {len(fields)} fields, not {len(names)}")
+        pieces = Pieces({name: said for name, said in zip(names, fields, strict=False) if name})
         if groups is None:
-            return head, []
-        begin = groups.start - 1
-        return head, [
-            _group(fields[at : at + groups.width], groups.columns, delimiter)
-            for at in range(begin, len(fields), groups.width)
-        ]
+            return pieces
+        count = _count(groups, pieces.head, locate, len(fields))
+        for number in range(1, count + 1):
+            begin = groups.start - 1 + (number - 1) * groups.width
+            whole, name = fields[begin : begin + groups.width], f"result {number}"
+            if not any(map(str.strip, whole)):
+                continue
+            if len(whole) < groups.width:
+                pieces.unread.append(f"{name} is cut off: {delimiter.join(whole)[:80]!r}")
+                continue
+            parts = {
+                COLUMN + part: delimiter.join(whole[first - 1 : last])
+                for part, (first, last) in groups.columns.items()
+            }
+            pieces.groups.append((name, parts))
+        return pieces
 
     return cut
 
 
-def _group(fields: Sequence[str], columns: object, delimiter: str) -> dict[str, str]:
-    assert isinstance(columns, dict)
-    return {
-        PART + name: delimiter.join(fields[first - 1 : last])
-        for name, (first, last) in columns.items()
-    }
+def _count(groups: GroupSection, head: dict[str, str], locate: Locate[Row], length: int) -> int:
+    """How many groups a telegram of so many characters or fields has, a last one that is cut off among them."""
+    there = -(-max(0, length - groups.start + 1) // groups.width)
+    if there > MOST_RESULTS:
+        raise _refusal(f"the telegram holds {there} results; at most {MOST_RESULTS} are read")
+    if groups.count is None:
+        return there
+    said = groups.count
+    if isinstance(said, str):
+        text = locate(said)(Row(1, head))
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RESULTS))):
+            raise _refusal(f"{said} should be the number of results and is {text[:20]!r}", said)
+        said = int(text)
+        if said != there:
+            raise _refusal(f"the telegram should hold {said} results and holds {there}")
+    if there < said:
+        raise _refusal(f"the telegram is cut off: {there} results, not {said}")
+    return said
 
 
 def _tagged(settings: FramedSettings) -> Cut:
@@ -116,44 +219,34 @@ def _tagged(settings: FramedSettings) -> Cut:
     end = from_lossless(settings.field_end).decode("latin-1")
     length = settings.tags
 
-    def cut(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
+    def cut(text: str) -> Pieces:
         head: dict[str, str] = {}
-        for field in text.split(delimiter):
-            tag, said = field[:length], field[length:]
-            if len(tag) < length:
+        for said in _split(text, delimiter):
+            if not said.strip():
                 continue
+            tag = said[:length]
+            if len(tag) < length or not said.endswith(end):
+                raise _refusal(f"a field of the telegram is cut off: {said[:80]!r}")
             if tag in head:
-                raise DriverError(
-                    f"the telegram says {tag!r} twice; it could be either",
-                    what_to_do="Look at the raw message; the profile does not fit it.",
-                    field=tag,
-                )
-            head[tag] = said.removesuffix(end) if end else said
-        return head, []
+                raise _refusal(f"the telegram says {tag!r} twice; it could be either", tag)
+            head[tag] = said[length : len(said) - len(end)]
+        return Pieces(head)
 
     return cut
 
 
-def _listed(settings: FramedSettings) -> Cut:
-    head_patterns = {name: re.compile(one, re.MULTILINE) for name, one in settings.head.items()}
-    result = re.compile(settings.listed, re.MULTILINE)
+def _split(text: str, delimiter: str) -> list[str]:
+    """The fields; counted before they are cut."""
+    count = text.count(delimiter)
+    most = MOST_RESULTS * 10
+    if count > most:
+        raise _refusal(f"the telegram has {count} fields; at most {most} are read")
+    fields = text.split(delimiter)
+    longest = max(map(len, fields))
+    if longest > LONGEST_FIELD:
+        raise _refusal(f"a field has {longest} characters; at most {LONGEST_FIELD} are read")
+    return fields
 
-    def cut(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-        plain = text.replace("\r\n", "\n").replace("\r", "\n")
-        head = {}
-        for name, pattern in head_patterns.items():
-            found = {one[1] if one.re.groups else one[0] for one in pattern.finditer(plain)}
-            if len(found) > 1:
-                raise DriverError(
-                    f"the listing says {name!r} more than once; it could be either",
-                    what_to_do="Let the analyzer send one report at a time.",
-                    field=name,
-                )
-            head[name] = found.pop() if found else ""
-        rows = [
-            {PART + name: text or "" for name, text in one.groupdict().items()}
-            for one in result.finditer(plain)
-        ]
-        return head, rows
 
-    return cut
+def _refusal(why: str, path: str = "") -> DriverError:
+    return DriverError(why, what_to_do=_LOOK, record=1, field=path)

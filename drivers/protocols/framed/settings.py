@@ -2,118 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from drivers.protocols.columns.settings import AlarmRule, ColumnsSettings, Pattern, Scale
+from drivers.protocols.columns.settings import (
+    AlarmRule,
+    ColumnName,
+    ColumnsSettings,
+    PartName,
+    Pattern,
+    Scale,
+)
+from drivers.protocols.framed.frame import Bytes, FrameSection
 from middleware.driver.profile import LinkSection, describe_mistakes
 from middleware.driver.rules import PathText, Section
 from middleware.errors import DriverError
-from middleware.wire.capture import from_lossless
-from middleware.wire.framed import ChecksumKind, FrameSpec
+
+MOST_RESULTS = 10_000
+"""In one telegram. A report has some hundreds; reading more would keep every other line waiting."""
 
 
-def _is_bytes(text: str) -> str:
+def _are_places(places: Mapping[str, tuple[int, int]]) -> Mapping[str, tuple[int, int]]:
+    for name, (first, last) in places.items():
+        if not 1 <= first <= last:
+            raise ValueError(f"{name}: give first and last place, from 1")
+    return places
+
+
+def _is_codec(name: str) -> str:
     try:
-        from_lossless(text)
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"cannot be read: {error}; write control characters by name, as <STX>"
-        ) from error
-    return text
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f"unknown character encoding {name!r}") from error
+    return name
 
 
-Bytes = Annotated[str, AfterValidator(_is_bytes)]
-Places = Mapping[str, tuple[int, int]]
+def _as_join(value: object) -> object:
+    return {"paths": value} if isinstance(value, list | tuple) else value
 
 
-class FrameSection(Section):
-    """How one telegram is framed. Control characters are written by name: <STX>, <CR>, <x9F>."""
-
-    start: Bytes = Field(default="<STX>", description="Begins a frame; empty: lines.")
-    ends: tuple[Bytes, ...] = Field(default=("<ETX>",), description="Each of them ends a frame.")
-    length: int | None = Field(
-        default=None, ge=1, le=65536, description="Length of the text instead of an end, in bytes."
-    )
-    checksum: ChecksumKind = Field(default=ChecksumKind.NONE, description="How a frame is proved.")
-    checksum_before_end: bool = Field(
-        default=False, description="The checksum stands before the end, not behind it."
-    )
-    covers_start: bool = Field(default=False, description="The checksum includes the start.")
-    covers_end: bool = Field(default=True, description="The checksum includes the end.")
-    trailer: Bytes = Field(default="", description="Behind the checksum, as <CR><LF>.")
-    goes_on: Bytes = Field(
-        default="", description="The end which says that the text goes on in the next frame."
-    )
-    repeated_prefix: int = Field(
-        default=0,
-        ge=0,
-        le=1024,
-        description="So many characters of that frame only repeat the first one's.",
-    )
-    ends_message: tuple[Bytes, ...] = Field(
-        default=(), description="Beginnings of telegrams that end a message; none: each is one."
-    )
-    silence_ends: bool = Field(default=False, description="A message ends when nothing comes.")
-    joiner: Bytes = Field(default="", description="Stands between the telegrams of a message.")
-    ack: Bytes = Field(default="<ACK>", description="Our acknowledgement; empty: none is expected.")
-    nak: Bytes = Field(default="<NAK>", description="Our refusal; empty: none is expected.")
-    ack_min_s: float = Field(
-        default=0.0, ge=0, le=30, description="Seconds before which the analyzer does not listen."
-    )
-    ack_max_s: float = Field(
-        default=9.0,
-        gt=0,
-        le=120,
-        description="Latest reply, in seconds; then the message is refused.",
-    )
-    enquiry: Bytes = Field(
-        default="", description="What asks whether we are there; answered by `ack`."
-    )
-    ignored: Bytes = Field(default="", description="Bytes between frames that mean nothing.")
-    silence_s: float = Field(
-        default=10.0,
-        gt=0,
-        le=600,
-        description="Silence that ends a frame or a message, in seconds.",
-    )
-    max_frame_bytes: int = Field(
-        default=65536, ge=16, le=16 * 1024 * 1024, description="Longest frame, in bytes."
-    )
-
-    def spec(self) -> FrameSpec:
-        """The framing as the link takes it. Raises ValueError for what cannot work."""
-        ends = () if self.length is not None else tuple(map(from_lossless, self.ends))
-        return FrameSpec(
-            start=from_lossless(self.start),
-            ends=ends,
-            length=self.length,
-            checksum=self.checksum,
-            checksum_before_end=self.checksum_before_end,
-            covers_start=self.covers_start,
-            covers_end=self.covers_end,
-            trailer=from_lossless(self.trailer),
-            goes_on=from_lossless(self.goes_on),
-            repeated_prefix=self.repeated_prefix,
-            ends_message=tuple(map(from_lossless, self.ends_message)),
-            silence_ends=self.silence_ends,
-            joiner=from_lossless(self.joiner),
-            ack=from_lossless(self.ack),
-            nak=from_lossless(self.nak),
-            ack_min_s=self.ack_min_s,
-            ack_max_s=self.ack_max_s,
-            enquiry=from_lossless(self.enquiry),
-            ignored=from_lossless(self.ignored),
-            silence_s=self.silence_s,
-            max_frame_bytes=self.max_frame_bytes,
-        )
-
-    @model_validator(mode="after")
-    def _can_work(self) -> Self:
-        self.spec()
-        return self
+Places = Annotated[Mapping[ColumnName, tuple[int, int]], AfterValidator(_are_places)]
 
 
 class GroupSection(Section):
@@ -127,38 +58,60 @@ class GroupSection(Section):
     columns: Places = Field(
         description="Name, first and last character (or field) of each part, from 1 in its group."
     )
+    count: int | PathText | None = Field(
+        default=None,
+        description="How many groups there are, or where the telegram says so; none: up to its end.",
+    )
+    pattern: Pattern = Field(
+        default="",
+        description="Regular expression for a whole group of characters; another is listed as unread.",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for name, (first, last) in self.columns.items():
-            if not 1 <= first <= last <= self.width:
+        for name, (_, last) in self.columns.items():
+            if last > self.width:
                 raise ValueError(f"columns.{name}: give first and last place within the group")
-        if "value" not in self.columns:
-            raise ValueError("`columns` needs a `value`")
+        if isinstance(self.count, int) and not 1 <= self.count <= MOST_RESULTS:
+            raise ValueError(f"count: 1 to {MOST_RESULTS}")
         return self
 
 
+class JoinRule(Section):
+    """Texts that stand in several places and belong together; a list of paths stands for one without `between`."""
+
+    paths: tuple[PathText, ...] = Field(min_length=1, description="The places, in order.")
+    between: str = Field(default=" ", max_length=4, description="Stands between the texts.")
+
+
 class FramedSettings(Section):
-    """What a profile says of telegrams."""
+    """What a profile says of telegrams. Patterns for telegrams are compared with their beginning (1,024 characters)."""
 
     frame: FrameSection = Field(default=FrameSection(), description="How one is framed.")
-    results: Pattern = Field(
-        default="(?s).*",
-        description="Regular expression for telegrams that hold results; others are kept.",
+    encoding: Annotated[str, AfterValidator(_is_codec)] = Field(
+        default="", description="Character encoding; none: the line's."
     )
-    skipped: Pattern = Field(
+    results: Pattern = Field(
         default="",
-        description="Regular expression for telegrams of no interest, such as a begin and an end.",
+        description="Regular expression for the beginning of telegrams that hold results; others are kept.",
     )
     queries: Pattern = Field(
-        default="", description="Regular expression for telegrams that ask for orders."
+        default="",
+        description="Regular expression for the beginning of telegrams that ask for orders.",
+    )
+    shape: Pattern = Field(
+        default="",
+        description="Regular expression for the beginning of telegrams that the profile can read; a telegram of results "
+        "with another is refused.",
     )
     positions: Places = Field(
-        default_factory=dict, description="Names of fixed places: first and last character, from 1."
+        default_factory=dict,
+        description="Names of fixed places: first and last character, from 1. A telegram that is shorter is refused.",
     )
     delimiter: Bytes = Field(default="", description="Between fields, instead of positions.")
     names: tuple[str, ...] = Field(
-        default=(), description="Names of the fields, in order; empty: not read."
+        default=(),
+        description="Names of the fields, in order; empty: not read. A telegram with fewer is refused.",
     )
     tags: int = Field(
         default=0,
@@ -169,21 +122,38 @@ class FramedSettings(Section):
     field_end: Bytes = Field(
         default="", description="Ends each tagged field and is not part of it."
     )
-    head: Mapping[str, Pattern] = Field(
+    head: Mapping[PartName, Pattern] = Field(
         default_factory=dict,
-        description="For listings: name and regular expression whose first group is the text.",
+        description="For listings: name and regular expression for a whole line whose first group is the text.",
     )
     listed: Pattern = Field(
         default="",
-        description="For listings: regular expression of a result, its parts as named groups.",
+        description="For listings: regular expression for a line that is a result, its parts as named groups.",
+    )
+    passed_over: Pattern = Field(
+        default="",
+        description="For listings: regular expression for lines of no interest; every other line is listed as unread.",
     )
     groups: GroupSection | None = Field(default=None, description="Results that repeat.")
+    each: Mapping[PartName, Mapping[PartName, PathText]] = Field(
+        default_factory=dict,
+        description="Results of different kinds in one telegram: name, and the place of each part, read as "
+        "`column.<part>`; `column.kind` is the name. Those without `value` in the telegram are left out.",
+    )
+    parts: Mapping[PathText, Pattern] = Field(
+        default_factory=dict,
+        description="Texts that hold several things: path, and regular expression for the whole text, with named groups "
+        "that are read as `part.<name>`. A result that does not fit is listed as unread.",
+    )
+    joined: Mapping[PartName, Annotated[JoinRule, BeforeValidator(_as_join)]] = Field(
+        default_factory=dict, description="Texts in several places, read as `joined.<name>`."
+    )
+    letters: tuple[PathText, ...] = Field(
+        default=(),
+        description="Texts in which every letter is a flag of its own; they are read with blanks between.",
+    )
     nothing: tuple[str, ...] = Field(
         default=(), description="Texts that mean that there is nothing."
-    )
-    joined: Mapping[str, tuple[PathText, ...]] = Field(
-        default_factory=dict,
-        description="Texts in several places, as `joined.<name>` with a blank between.",
     )
     time_words: Mapping[str, str] = Field(
         default_factory=dict, description="Parts of a time that are replaced before it is read."
@@ -208,11 +178,34 @@ class FramedSettings(Section):
             raise ValueError("give one of `positions`, `names`, `tags`, and `head` with `listed`")
         if bool(self.delimiter) != bool(self.names or self.tags):
             raise ValueError("`delimiter` belongs to `names` and `tags`")
-        if self.groups is not None and (self.tags or self.listed):
+        if self.field_end and not self.tags:
+            raise ValueError("`field_end` belongs to `tags`")
+        if (self.head or self.passed_over) and not self.listed:
+            raise ValueError("`head` and `passed_over` need `listed`")
+        return self
+
+    @model_validator(mode="after")
+    def _results_are_of_one_kind(self) -> Self:
+        if self.groups is not None and not (self.positions or self.names):
             raise ValueError("`groups` belongs to `positions` and `names`")
-        for name, (first, last) in self.positions.items():
-            if not 1 <= first <= last:
-                raise ValueError(f"positions.{name}: give first and last character, from 1")
+        if self.groups is not None and self.groups.pattern and not self.positions:
+            raise ValueError("groups.pattern: belongs to `positions`")
+        if self.each and (self.groups is not None or self.listed):
+            raise ValueError("`each` does not go with `groups` or `listed`")
+        if any("value" not in parts or "kind" in parts for parts in self.each.values()):
+            raise ValueError("`each`: every result needs a `value`, and `kind` is its name")
+        return self
+
+    @model_validator(mode="after")
+    def _patterns_have_groups(self) -> Self:
+        for name, pattern in self.head.items():
+            if not re.compile(pattern).groups:
+                raise ValueError(f"head.{name}: needs a group: (...)")
+        if self.listed and not re.compile(self.listed).groupindex:
+            raise ValueError("listed: needs named groups: (?P<value>...)")
+        for path, pattern in self.parts.items():
+            if not re.compile(pattern).groupindex:
+                raise ValueError(f"parts.{path}: needs named groups: (?P<value>...)")
         return self
 
     @property
@@ -220,9 +213,9 @@ class FramedSettings(Section):
         """What the readers of specimens and results need of it."""
         return ColumnsSettings(
             names=("row",),
-            nothing=self.nothing,
+            nothing=tuple(filter(None, self.nothing)),
             time_words=self.time_words,
-            flag_separator=self.flag_separator,
+            flag_separator=self.flag_separator or (" " if self.letters else ""),
             alarms=self.alarms,
             comments=self.comments,
             sample_id_pattern=self.sample_id_pattern,
@@ -230,7 +223,14 @@ class FramedSettings(Section):
         )
 
 
-SECTIONS: tuple[type[Section], ...] = (FramedSettings, FrameSection, GroupSection, AlarmRule, Scale)
+SECTIONS: tuple[type[Section], ...] = (
+    FramedSettings,
+    FrameSection,
+    GroupSection,
+    JoinRule,
+    AlarmRule,
+    Scale,
+)
 """Every table of the section, for its reference."""
 
 

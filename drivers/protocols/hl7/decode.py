@@ -99,14 +99,7 @@ class MessageReader:
         before this message: places are counted in the whole text.
         """
         header = {"MSH": message.header}
-        complaint = self.complaint(message.header)
-        if complaint:
-            raise DriverError(
-                complaint,
-                what_to_do="Check the cable and the line's `driver`; then replay the message.",
-                record=before + 1,
-                field="MSH",
-            )
+        self._refuse_another(message.header, before + 1)
         if before:
             for segment in message.segments_in_order:
                 segment.index += before
@@ -127,6 +120,16 @@ class MessageReader:
             faults=_faults(message),
             quirks=(),
         )
+
+    def _refuse_another(self, header: Segment, record: int) -> None:
+        complaint = self.complaint(header)
+        if complaint:
+            raise DriverError(
+                complaint,
+                what_to_do="Check the cable and the line's `driver`; then replay the message.",
+                record=record,
+                field="MSH",
+            )
 
     def complaint(self, header: Segment) -> str:
         """A sentence when a header is another analyzer's than the profile expects; '' when it is not."""
