@@ -10,48 +10,26 @@ is ever a float.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
+from middleware.driver.beside import BesideRules
+from middleware.driver.notation import DECIMAL, LONGEST_NUMBER, Number, is_plain, read_number
+from middleware.driver.scales import (
+    Scales,
+    has_power_of_ten,
+    scaled,
+    scaled_by_unit,
+    unit_without_power,
+)
+from middleware.driver.value_rules import VALUE_RULES, ValueRule, is_by, joined
 from middleware.model import ResultStatus, ResultValue, ValueKind, proven
 
+__all__ = ["LONGEST_NUMBER", "VALUE_RULES", "SentValue", "ValuePolicy", "ValueRule"]
 
-class ValueRule(StrEnum):
-    """A named rule that explains a value which is neither a plain number nor a plain word."""
-
-    BLANK_PADDING = "blank_padding"
-    TRAILING_DELIMITERS = "trailing_delimiters"
-    EXPONENT_EXPANDED = "exponent_expanded"
-    DECIMAL_COMMA = "decimal_comma"
-    THOUSANDS_COMMA = "thousands_comma"
-    BARE_POINT = "bare_point"
-    RANGE = "range"
-    FLAG_AS_VALUE = "flag_as_value"
-    UNIT_POWER_OF_TEN = "unit_power_of_ten"
-
-
-VALUE_RULES: Mapping[ValueRule, str] = MappingProxyType(
-    {
-        ValueRule.BLANK_PADDING: "Blanks before and after the value are padding.",
-        ValueRule.TRAILING_DELIMITERS: "Component delimiters after the last part of the value mean nothing.",
-        ValueRule.EXPONENT_EXPANDED: "`2.52E+3` is the number 2520.",
-        ValueRule.DECIMAL_COMMA: "`7,41` is the number 7.41.",
-        ValueRule.THOUSANDS_COMMA: "`1,094,012` is the number 1094012.",
-        ValueRule.BARE_POINT: "`173.` is the number 173 and `.5` is 0.5.",
-        ValueRule.RANGE: "`3-5` is the range from 3 to 5.",
-        ValueRule.FLAG_AS_VALUE: "A result without value but with an abnormal flag states that flag.",
-        ValueRule.UNIT_POWER_OF_TEN: "`367` in `10*-1.{copies}/mL` is 36.7 `{copies}/mL`.",
-    }
-)
-
-# Longer than any measured value; keeps `1E999999` and digit floods from becoming large numbers.
-LONGEST_NUMBER = 40
-LARGEST_EXPONENT = 30
 _KNOWN_NUMBERS = 2048  # bound of a cache; most measured values have two or three digits
 
 # Words that stand where a value should be and say that there is none.
@@ -85,20 +63,10 @@ MASKED_WORDS = frozenset(
     }
 )
 
-_DECIMAL = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
-_BARE_POINT = re.compile(r"[+-]?(?:[0-9]+\.|\.[0-9]+)")
-_EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE]([+-]?[0-9]{1,3})")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
-_THOUSANDS_COMMA = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
-_COMPARATOR = re.compile(r"(<=|>=|<|>) *(?=[^ ])")
-_TITER = re.compile(r"1:([0-9]+(?:\.[0-9]+)?)")
-_RANGE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?- ?([0-9]+(?:\.[0-9]+)?)")
 _MASK = re.compile(r"[-*.#?_/=~ ]+")
 _ORDINAL = re.compile(r"\++|[1-4]\+|\+/?-")
 _NUMBER_LIKE = "<>=~≤≥±+-.,"
 _MARKED_NUMBER = re.compile(r"[^\w\s]+\s*[0-9].*", re.DOTALL)  # `*5.4`: a flag in the value
-# A power of ten that multiplies another unit, not one that counts (`10*9/L`).
-_SCALED_UNIT = re.compile(r"10[*^]([+-]?[0-9]{1,2})\.(.+)")
 _ERROR_CODE = re.compile(r"err(?:or)?[ :._#-]*[0-9].*", re.IGNORECASE | re.DOTALL)
 
 # A status that says there is no value (LIS02-A2 9.9, X and I).
@@ -118,6 +86,8 @@ REASON_PADDED = "padded with blanks"
 REASON_STATUS = "a value although the status says that there is none"
 REASON_NO_TEST = "no test code"
 REASON_SCALED_UNIT = "a unit that multiplies the value by a power of ten"
+REASON_UNIT = "a unit that the profile's table of units does not name"
+REASON_TWO_UNITS = "a unit in the value that is not the unit sent beside it"
 
 
 class SentValue(NamedTuple):
@@ -137,21 +107,27 @@ class SentValue(NamedTuple):
     reason: str = ""
 
 
-class _Number(NamedTuple):
-    kind: ValueKind
-    number: Decimal
-    upper: Decimal | None = None
-    comparator: str = ""
-    rule: str = ""
+_NO_SCALES: Scales = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class ValuePolicy:
-    """What a profile declares of values. `qualitative` and `masked` are words in lower case (`str.casefold`)."""
+    """What a profile declares of values. `qualitative` and `masked` are words in lower case (`str.casefold`).
+
+    `scales` belongs to the rule unit_scale, `beside` to flag_in_value and unit_in_value.
+    """
 
     rules: frozenset[ValueRule] = frozenset()
     qualitative: frozenset[str] = frozenset()
     masked: frozenset[str] = frozenset()
+    scales: Scales = _NO_SCALES
+    beside: BesideRules = BesideRules()
+    is_wary: bool = field(init=False, default=False)
+    """A number in plain notation may mean something else, or nothing."""
+
+    def __post_init__(self) -> None:
+        wary = {ValueRule.THOUSANDS_POINT, ValueRule.UNIT_SCALE} & self.rules
+        object.__setattr__(self, "is_wary", bool(wary))
 
     def plain_number(self, text: str, status: ResultStatus, unit: str = "") -> ResultValue | None:
         """The value of a whole field that is a number in plain notation and nothing else; None: see `explain`.
@@ -160,9 +136,29 @@ class ValuePolicy:
         """
         if len(text) > LONGEST_NUMBER or status in _WITHOUT_VALUE or text in self.masked:
             return None
-        if unit[:2] == "10" and _SCALED_UNIT.fullmatch(unit):
+        if unit[:2] == "10" and has_power_of_ten(unit):
+            return None
+        if self.is_wary and not self._is_plain_here(text, unit):
             return None
         return _plain_number(text)
+
+    def _is_plain_here(self, text: str, unit: str) -> bool:
+        if ValueRule.UNIT_SCALE in self.rules:
+            scale = self.scales.get(unit)
+            if scale is None or scale.factor != 1:
+                return False
+        return is_plain(text, self.rules)
+
+    def shown_unit(self, unit: str, value: ResultValue) -> str:
+        """The unit that belongs to an explained value: as sent, or without the factor that is in the value now."""
+        if value.number is None:
+            return unit
+        scale = self.scales.get(unit)
+        if scale is not None:
+            return scale.unit
+        if is_by(ValueRule.UNIT_POWER_OF_TEN, value.rule):
+            return unit_without_power(unit)
+        return unit
 
     def explain(self, sent: SentValue) -> ResultValue:
         """The value, or UNEXPLAINED with the reason for a person."""
@@ -175,8 +171,8 @@ class ValuePolicy:
         if len(text) != len(sent.text):
             if ValueRule.BLANK_PADDING not in self.rules:
                 return _unexplained(sent, REASON_PADDED)
-            rule = _join(rule, ValueRule.BLANK_PADDING)
-        number = self._read_number(text)
+            rule = joined(rule, ValueRule.BLANK_PADDING)
+        number = read_number(text, self.rules) or self.beside.read(text, self.rules)
         if sent.status in _WITHOUT_VALUE:
             if number is not None:
                 return _unexplained(sent, REASON_STATUS)
@@ -187,20 +183,40 @@ class ValuePolicy:
             return self._explain_number(sent, number, rule)
         return self._explain_words(sent, text, rule)
 
-    def _explain_number(self, sent: SentValue, number: _Number, rule: str) -> ResultValue:
-        scale = _SCALED_UNIT.fullmatch(sent.unit)
-        if scale is not None:
-            if ValueRule.UNIT_POWER_OF_TEN not in self.rules or number.kind is ValueKind.TITER:
-                return _unexplained(sent, REASON_SCALED_UNIT)
-            number = _scaled(number, int(scale.group(1)))
+    def _explain_number(self, sent: SentValue, number: Number, rule: str) -> ResultValue:
+        unit = sent.unit
+        if is_by(ValueRule.UNIT_IN_VALUE, number.rule):
+            if unit not in ("", number.beside):
+                return _unexplained(sent, REASON_TWO_UNITS)
+            unit = number.beside
+        made, reason = self._in_its_unit(number, unit)
+        if made is None:
+            return _unexplained(sent, reason)
         return ResultValue(
-            kind=number.kind,
+            kind=made.kind,
             raw=sent.raw,
-            number=number.number,
-            upper=number.upper,
-            comparator=number.comparator,
-            rule=_join(rule, number.rule) if number.rule else rule,
+            number=made.number,
+            upper=made.upper,
+            comparator=made.comparator,
+            text=made.beside,
+            rule=joined(rule, made.rule) if made.rule else rule,
         )
+
+    def _in_its_unit(self, number: Number, unit: str) -> tuple[Number | None, str]:
+        """The number with the factor of its unit carried into it, or why that cannot be."""
+        is_titer = number.kind is ValueKind.TITER
+        if has_power_of_ten(unit) and unit not in self.scales:
+            if ValueRule.UNIT_POWER_OF_TEN not in self.rules or is_titer:
+                return None, REASON_SCALED_UNIT
+            return scaled_by_unit(number, unit), ""
+        if ValueRule.UNIT_SCALE not in self.rules:
+            return number, ""
+        scale = self.scales.get(unit)
+        if scale is None or is_titer:
+            return None, REASON_UNIT
+        if scale.factor == 1:
+            return number, ""
+        return scaled(number, scale.factor, ValueRule.UNIT_SCALE), ""
 
     def _explain_nothing(self, sent: SentValue) -> ResultValue:
         if sent.status in _WITHOUT_VALUE:
@@ -228,45 +244,10 @@ class ValuePolicy:
         word = text.casefold()
         return word in self.masked or (word in MASKED_WORDS and word not in self.qualitative)
 
-    def _read_number(self, text: str) -> _Number | None:
-        if len(text) > LONGEST_NUMBER:
-            return None
-        if _DECIMAL.fullmatch(text):
-            return _Number(_NUMBER, Decimal(text))
-        compared = _COMPARATOR.match(text)
-        if compared is None:
-            return self._read_notation(text)
-        rest = text[compared.end() :]
-        if _DECIMAL.fullmatch(rest):
-            return _Number(_NUMBER, Decimal(rest), comparator=compared.group(1))
-        number = self._read_notation(rest)
-        if number is None or number.kind is ValueKind.RANGE:
-            return None
-        return number._replace(comparator=compared.group(1))
-
-    def _read_notation(self, text: str) -> _Number | None:
-        """A number in a notation other than the plain one."""
-        titer = _TITER.fullmatch(text)
-        if titer:
-            return _Number(ValueKind.TITER, Decimal(titer.group(1)))
-        if ValueRule.EXPONENT_EXPANDED in self.rules:
-            exponent = _EXPONENT.fullmatch(text)
-            if exponent and abs(int(exponent.group(1))) <= LARGEST_EXPONENT:
-                return _plain(format(Decimal(text), "f"), ValueRule.EXPONENT_EXPANDED)
-        if ValueRule.DECIMAL_COMMA in self.rules and _DECIMAL_COMMA.fullmatch(text):
-            return _plain(text.replace(",", "."), ValueRule.DECIMAL_COMMA)
-        if ValueRule.THOUSANDS_COMMA in self.rules and _THOUSANDS_COMMA.fullmatch(text):
-            return _plain(text.replace(",", ""), ValueRule.THOUSANDS_COMMA)
-        if ValueRule.BARE_POINT in self.rules and _BARE_POINT.fullmatch(text):
-            return _plain(text, ValueRule.BARE_POINT)
-        if ValueRule.RANGE in self.rules:
-            return _read_range(text)
-        return None
-
 
 @lru_cache(maxsize=_KNOWN_NUMBERS)
 def _plain_number(text: str) -> ResultValue | None:
-    if not _DECIMAL.fullmatch(text):
+    if not DECIMAL.fullmatch(text):
         return None
     return _new_value(
         kind=_NUMBER,
@@ -280,49 +261,9 @@ def _plain_number(text: str) -> ResultValue | None:
     )
 
 
-def shown_unit(unit: str, value: ResultValue) -> str:
-    """The unit that belongs to an explained value: as sent, or without the power of ten that is in the value now."""
-    if value.rule and ValueRule.UNIT_POWER_OF_TEN in value.rule.split(","):
-        scale = _SCALED_UNIT.fullmatch(unit)
-        return scale.group(2) if scale is not None else unit
-    return unit
-
-
-def _scaled(number: _Number, exponent: int) -> _Number:
-    """The number times a power of ten, in plain notation."""
-    upper = number.upper
-    return number._replace(
-        number=_shifted(number.number, exponent),
-        upper=None if upper is None else _shifted(upper, exponent),
-        rule=_join(number.rule, ValueRule.UNIT_POWER_OF_TEN),
-    )
-
-
-def _shifted(number: Decimal, exponent: int) -> Decimal:
-    return Decimal(format(number.scaleb(exponent), "f"))
-
-
 def _is_number_like(text: str) -> bool:
     first = text[0]
     return first in _NUMBER_LIKE or first.isnumeric() or bool(_MARKED_NUMBER.fullmatch(text))
-
-
-def _read_range(text: str) -> _Number | None:
-    found = _RANGE.fullmatch(text)
-    if found is None:
-        return None
-    lower, upper = Decimal(found.group(1)), Decimal(found.group(2))
-    if lower > upper:
-        return None
-    return _Number(ValueKind.RANGE, lower, upper, rule=ValueRule.RANGE)
-
-
-def _plain(digits: str, rule: ValueRule) -> _Number:
-    return _Number(_NUMBER, Decimal(digits), rule=rule)
-
-
-def _join(first: str, second: str) -> str:
-    return f"{first},{second}" if first else str(second)
 
 
 def _unexplained(sent: SentValue, reason: str) -> ResultValue:

@@ -88,6 +88,11 @@ class _Waiting(protocol.Protocol):
         self._is_gone = False
         self._timer: IDelayedCall | None = reactor.callLater(wait_s, self._take_turn)
 
+    def connectionMade(self) -> None:
+        """Twisted: the connection is up; somebody else may have taken the place already."""
+        if self._is_gone:
+            self.transport.abortConnection()
+
     def dataReceived(self, data: bytes) -> None:
         """Twisted: kept for the one who comes after me."""
         self._held += data

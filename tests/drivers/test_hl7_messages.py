@@ -89,6 +89,15 @@ def test_bytes_that_are_none_of_the_declared_letters_are_a_fault() -> None:
     assert fault.code == "undecodable_bytes"
 
 
+@pytest.mark.parametrize(
+    "line", [" OBX|1|NM|A||5||||||F", "obx|1|NM|A||5||||||F", "rest of a text"]
+)
+def test_a_line_that_is_no_segment_is_told(line: str) -> None:
+    """Nothing is left out in silence."""
+    (fault,) = decode(*BODY, line).faults
+    assert (fault.code, fault.record) == ("no_segment", 4)
+
+
 def test_the_header_gives_the_analyzers_names_and_number() -> None:
     """MSH-3, MSH-4, MSH-7, MSH-10."""
     envelope = decode(*BODY)

@@ -113,7 +113,7 @@ def test_a_line_without_a_habit_never_alarms(clock: FakeClock) -> None:
     """A new line is left alone until something is known of it."""
     world = World(clock)
     world.behaviour.accepted(world.now())
-    world.pass_time(2 * DAY_S, step=600)
+    world.pass_time(2 * DAY_S, step=7200)
     assert world.warning() == ""
 
 

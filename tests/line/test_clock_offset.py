@@ -49,6 +49,7 @@ def test_a_clock_that_was_set_right_is_believed_after_some_messages() -> None:
     assert offset_of(*[HOUR_S] * 9, *[-1.0] * 9) == -1
 
 
+@pytest.mark.slow
 @given(
     delays=st.lists(st.floats(0, AGREE_WITHIN_S), min_size=3, max_size=9),
     offset=st.floats(-1e8, 1e8),

@@ -88,6 +88,7 @@ def test_a_new_line_has_no_habit() -> None:
     assert habit.usual(at(5, 10)) is None  # the first Saturday
 
 
+@pytest.mark.slow
 def test_plates_that_come_every_two_hours_are_no_silence() -> None:
     """A thousand short silences do not outvote the long ones."""
     habit = Habit(ZONE)
@@ -131,6 +132,7 @@ def test_what_is_restored_is_what_was_kept() -> None:
             Habit(ZONE).restore(spoilt)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     week=st.lists(st.floats(0, WEEK_S - 1), min_size=1, max_size=30),
@@ -147,6 +149,7 @@ def test_a_week_that_repeats_itself_never_alarms(week: list[float], offset: floa
         habit.add(moment)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(gaps=st.lists(st.floats(1, 3 * DAY_S), min_size=1, max_size=40), later=st.floats(0, DAY_S))
 def test_no_silence_is_unusual_before_half_an_hour_or_beyond_its_bounds(

@@ -183,6 +183,27 @@ def test_what_comes_after_silence_ended_a_message_is_kept_as_incomplete() -> Non
     assert [one.text for one in after if isinstance(one, MessageReceived)] == [TWO]
 
 
+@given(st.lists(STREAMS, max_size=6))
+def test_a_tolerant_link_takes_any_bytes_and_acknowledges_nothing_that_is_not_committed(
+    pieces: list[bytes],
+) -> None:
+    """Hostile input, with silences between: no exception, no answer before `commit`, every message said once."""
+    link = MllpLink(MllpLinkOptions(tolerances=ALL, max_block_bytes=200))
+    link.connection_made(0.0)
+    now = 0.0
+    for piece in pieces:
+        now += 10.0
+        pending = link.on_deadline(now) + link.receive_bytes(piece, now)
+        while pending:
+            event = pending.pop(0)
+            if isinstance(event, MessageReceived):
+                assert link.bytes_to_send() == b""
+                pending += link.commit(event.token, now)
+                link.bytes_to_send()
+    link.connection_lost(now)
+    assert link.is_neutral
+
+
 def test_each_message_of_a_block_is_acknowledged_under_its_own_number() -> None:
     """The second one is looked at when the first one is stored."""
     link = _link(SEVERAL_IN_BLOCK)

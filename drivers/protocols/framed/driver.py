@@ -14,7 +14,7 @@ from middleware.wire.framed import FramedLink
 from middleware.wire.link import Link
 
 NAME = "framed"
-LONGEST_TEXT = 16 * 1024 * 1024
+_GLANCED_AT = 4_096
 _GLANCE = "latin-1"  # every byte is a letter: enough to tell kinds apart
 
 
@@ -42,24 +42,28 @@ class FramedDriver:
 
     def kind(self, text: bytes) -> MessageKind:
         """A glance by the patterns of the profile."""
-        said = text[:4096].decode(_GLANCE)
+        if not text.strip():
+            return MessageKind.UNREADABLE
+        said = text[:_GLANCED_AT].decode(_GLANCE)
         if self._reader.asks(said):
             return MessageKind.QUERY
         return MessageKind.RESULT if self._reader.has_results(said) else MessageKind.OTHER
 
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
         """Read a whole telegram. Raises DriverError when it cannot be read at all."""
-        if len(text) > LONGEST_TEXT:
+        longest, encoding = self._spec.max_message_bytes, self._settings.encoding
+        if len(text) > longest:
             raise DriverError(
-                f"the telegram is {len(text)} bytes long; at most {LONGEST_TEXT} are read",
+                f"the telegram is {len(text)} bytes long; at most {longest} are read",
                 what_to_do="Look at the raw message; the profile does not fit it.",
             )
+        encoding = encoding or context.encoding
         try:
-            said = text.decode(context.encoding)
+            said = text.decode(encoding)
         except UnicodeDecodeError as error:
             raise DriverError(
-                f"the telegram is not written in {context.encoding}",
-                what_to_do="Correct the line's `encoding`; then replay the message.",
+                f"the telegram is not written in {encoding}: byte {error.start + 1} is none of its letters",
+                what_to_do="Correct `encoding` of the profile or of the line; then replay the message.",
             ) from error
         return self._reader.read(said, context)
 

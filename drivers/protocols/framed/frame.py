@@ -54,7 +54,9 @@ class FrameSection(Section):
     ends_message: tuple[Bytes, ...] = Field(
         default=(), description="Beginnings of telegrams that end a message; none: each is one."
     )
-    silence_ends: bool = Field(default=False, description="A message ends when nothing comes; only without replies.")
+    silence_ends: bool = Field(
+        default=False, description="A message ends when nothing comes; only without replies."
+    )
     joiner: Bytes = Field(default="", description="Stands between the telegrams of a message.")
     ack: Bytes = Field(default="<ACK>", description="Our acknowledgement; empty: none is expected.")
     nak: Bytes = Field(default="<NAK>", description="Our refusal; empty: none is expected.")

@@ -1,4 +1,4 @@
-"""Reads a printer's listing line by line: what stands above the results, the results, and lines that nothing explains."""
+"""Reads a printer's listing line by line: texts of the whole report, results, and lines that nothing explains."""
 
 from __future__ import annotations
 

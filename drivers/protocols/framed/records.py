@@ -175,6 +175,8 @@ def _delimited(settings: FramedSettings, locate: Locate[Row]) -> Cut:
         pieces = Pieces({name: said for name, said in zip(names, fields, strict=False) if name})
         if groups is None:
             return pieces
+        while (len(fields) - groups.start + 1) % groups.width and not fields[-1].strip():
+            fields.pop()  # delimiters behind the last field
         count = _count(groups, pieces.head, locate, len(fields))
         for number in range(1, count + 1):
             begin = groups.start - 1 + (number - 1) * groups.width

@@ -101,8 +101,8 @@ class FramedSettings(Section):
     )
     shape: Pattern = Field(
         default="",
-        description="Regular expression for the beginning of telegrams that the profile can read; a telegram of results "
-        "with another is refused.",
+        description="Regular expression for the beginning of telegrams that the profile can read; any other telegram "
+        "of results is refused.",
     )
     positions: Places = Field(
         default_factory=dict,
@@ -142,8 +142,8 @@ class FramedSettings(Section):
     )
     parts: Mapping[PathText, Pattern] = Field(
         default_factory=dict,
-        description="Texts that hold several things: path, and regular expression for the whole text, with named groups "
-        "that are read as `part.<name>`. A result that does not fit is listed as unread.",
+        description="Texts that hold several things: path, and regular expression for the whole text, whose named "
+        "groups are read as `part.<name>`. A result that does not fit is listed as unread.",
     )
     joined: Mapping[PartName, Annotated[JoinRule, BeforeValidator(_as_join)]] = Field(
         default_factory=dict, description="Texts in several places, read as `joined.<name>`."

@@ -7,6 +7,7 @@ from one message to the next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from drivers.protocols.hl7.groups import Cut, Group, cut
@@ -42,6 +43,8 @@ _LONGEST_STATUS_TEXT = 200  # the journal keeps the whole segment
 _NO_STATUS = frozenset(
     {"SFT", "UAC", "DSC", "QPD", "RCP", "QRD", "QRF", "QID", "MSA", "ERR", "PV1", "PV2", "PD1"}
 )
+_SEGMENT_NAME = re.compile("[A-Z][A-Z0-9]{2}")
+NO_SEGMENT = "no_segment"
 _new_envelope = proven(Envelope)
 _new_unread = proven(Unread)
 
@@ -234,10 +237,18 @@ def _statuses(segments: Sequence[Segment]) -> tuple[AnalyzerStatus, ...]:
 
 
 def _faults(message: Message) -> tuple[Fault, ...]:
-    if UNDECODABLE_BYTES not in message.notes:
-        return ()
-    text = f"bytes that are no {message.encoding}, from byte {message.undecodable_at} on (HL7 2.5.1 2.15.9.18)"
-    return (Fault(code=UNDECODABLE_BYTES, text=text),)
+    faults = []
+    if UNDECODABLE_BYTES in message.notes:
+        text = f"bytes that are no {message.encoding}, from byte {message.undecodable_at} on (HL7 2.5.1 2.15.9.18)"
+        faults.append(Fault(code=UNDECODABLE_BYTES, text=text))
+    names = {one.name for one in message.segments_in_order}
+    strange = {name for name in names if not _SEGMENT_NAME.fullmatch(name)}
+    if strange:
+        first = next(one for one in message.segments_in_order if one.name in strange)
+        count = sum(1 for one in message.segments_in_order if one.name in strange)
+        text = f"{count} lines do not begin with the name of a segment and are not read (HL7 2.5.1 2.5)"
+        faults.append(Fault(code=NO_SEGMENT, text=text, record=first.index))
+    return tuple(faults)
 
 
 def _joined(envelopes: Sequence[Envelope], quirks: tuple[str, ...]) -> Envelope:

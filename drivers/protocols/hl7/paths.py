@@ -73,8 +73,8 @@ def read_together(
 ) -> Callable[[Scope, Segment], list[str]]:
     """Read several rules at once: a text for each, as `text_reader` with `locate` gives it.
 
-    Most name the segment `name` itself. Those are taken by their numbers and remembered, for most fields repeat; what is
-    left empty is looked for by the other paths of its rule.
+    Most name the segment `name` itself. Those are taken by their numbers and remembered, for most fields repeat; what
+    is left empty is looked for by the other paths of its rule.
     """
     own, others = _divided(rules, name)
     known = _Known()

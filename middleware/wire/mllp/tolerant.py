@@ -49,7 +49,9 @@ class TolerantBlockReader(BlockReader):
             False  # silence ended a message: what comes next may be the rest of it
         )
         self._is_rest = False  # such a rest is being collected
-        self._searched = 0  # no header that was not seen before begins ahead of this place of a read
+        self._searched = (
+            0  # no header that was not seen before begins ahead of this place of a read
+        )
         self._tail = b""  # bytes outside a block that may be the beginning of a header
         self._looked_at = 0  # how much of the partial block has been searched
 
@@ -92,9 +94,11 @@ class TolerantBlockReader(BlockReader):
         """Whole blocks and nothing else: the strict reader does the same, and quicker."""
         if self._is_inside or self._tail or self._has_broken_off or data[:1] != START:
             return False
+        if not data.endswith((END, CLOSING)):
+            return False
         blocks = data.count(START)
         joints = data.count(END + b"\r" + START) + data.count(END + START)
-        return data.endswith((END, CLOSING)) and data.count(END) == blocks == joints + 1
+        return data.count(END) == blocks == joints + 1
 
     # -- outside a block --------------------------------------------------------------------------
 
