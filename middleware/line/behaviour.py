@@ -15,6 +15,7 @@ from middleware.line.settings import LineSettings
 from middleware.observe.events import ClockMeasured, InvariantViolated, SilenceJudged
 from middleware.observe.health import Health, WarnableCode
 from middleware.review.times import in_words
+from middleware.transport.file_settings import FileDropSettings
 
 # A message's time is read once a second at most: reading one costs 5 µs, and a clock does not wander that fast.
 CLOCK_EVERY_S = 1.0
@@ -51,6 +52,8 @@ class Behaviour:
         self._zone = settings.time_zone or "UTC"
         self._identify = identify_of(driver)
         self._gate = IdentityGate(settings.id, settings.serial_number, health)
+        # A file may be days old when somebody puts it into the folder: its time says nothing of a clock.
+        self._has_clock = not isinstance(settings.transport, FileDropSettings)
         self._offset = ClockOffset()
         self._offset_at = 0.0
         self.habit = Habit(self._zone)
@@ -75,7 +78,11 @@ class Behaviour:
             ).emit()
             identity = _NOBODY
         complaint = self._gate.check(identity)
-        if not complaint and abs(received_at - self._offset_at) >= CLOCK_EVERY_S:
+        if (
+            not complaint
+            and self._has_clock
+            and abs(received_at - self._offset_at) >= CLOCK_EVERY_S
+        ):
             self._measure_clock(identity.sent_at_text, received_at)
         return complaint
 

@@ -29,11 +29,9 @@ class World:
     def __init__(self, clock: FakeClock, **settings: object) -> None:
         self.clock = clock
         self.health = Health(clock)
-        transport = {"type": "tcp_listen", "port": 0}
+        settings.setdefault("transport", {"type": "tcp_listen", "port": 0})
         self.behaviour = Behaviour(
-            LineSettings.model_validate(
-                {"id": "quiet-1", "driver": "plain", "transport": transport, **settings}
-            ),
+            LineSettings.model_validate({"id": "quiet-1", "driver": "plain", **settings}),
             ClockedDriver(),
             self.health,
             clock,
@@ -185,3 +183,12 @@ def test_a_storm_of_connections_is_told_until_it_is_calm(clock: FakeClock) -> No
     assert world.health.is_raised(WarnableCode.LINE_FLAPPING, "quiet-1")
     world.pass_time(10)
     assert world.warning() == ""
+
+
+def test_the_age_of_a_file_is_no_fault_of_a_clock(clock: FakeClock) -> None:
+    """Somebody puts last month's export into the folder."""
+    world = World(clock, transport={"type": "file_drop", "folder": "export"})
+    for _ in range(12):
+        world.message(-30 * DAY_S)
+    assert world.behaviour.look() is None
+    assert "clock" not in world.warning()
