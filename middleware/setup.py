@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from middleware.delivery.connector import ConnectorFactory, Renderer
 from middleware.driver.api import Driver
 from middleware.line.settings import LineSettings
+from middleware.routing.codes import LineCodes
 from middleware.routing.rules import Route
 
 
@@ -90,7 +91,8 @@ class Setup:
 
     `drivers` is keyed by driver id and has every driver that a line names. The time zone of each
     line is filled in from the node's. No route means every result goes to every connector.
-    `source_text` is the settings file as it was read, with secrets as references.
+    `source_text` is the settings file as it was read, with secrets as references, and after it, as remarks, the tables
+    of test codes. `codes` has the table of each line that has one.
     """
 
     generation: int
@@ -103,6 +105,7 @@ class Setup:
     source_path: Path
     source_text: str
     source_sha256: str
+    codes: Mapping[str, LineCodes] = field(default_factory=dict)
 
     def driver_of(self, line: str) -> Driver:
         """The driver of a line; KeyError when this setup has no such line."""

@@ -1,4 +1,4 @@
-"""`labwire drivers list|show`: which analyzers are understood, and on what evidence."""
+"""`labwire drivers list|show|schema`: which analyzers are understood, and on what evidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from middleware.cli import show
 from middleware.cli.options import DEFAULT_SETTINGS, ConfigOption, JsonOption
+from middleware.driver.schema import profile_schema
 from middleware.settings.installed import installed_for
 
 app = typer.Typer(help="Drivers of analyzers.", no_args_is_help=True)
@@ -48,6 +49,12 @@ def show_driver(
         show.document("driver", [item])
         return
     show.table((("key", "key"), ("value", "value")), _rows(item))
+
+
+@app.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of driver.toml, for editors that help while one writes."""
+    show.json_document(profile_schema())
 
 
 def _rows(value: dict[str, Any], above: str = "") -> list[dict[str, Any]]:

@@ -246,7 +246,7 @@ def _guess_query(messages: Sequence[Message], found: Findings, *, is_law: bool) 
     if not asked:
         return
     places: list[Column] = [column(asked, path) for path in ("QPD-3.1.1", "QPD-4.1", "QPD-5.1")]
-    best = max(places[: 1 if is_law else 3], key=lambda one: id_score(one.texts))
+    best = max(places[: 1 if is_law else 3], key=lambda one: (id_score(one.texts), sum(map(len, one.texts))))
     sure = Confidence.LIKELY if is_law else Confidence.GUESS
     found.add("query.sample_id", best.path, sure, f"{best.said} queries; compare it with the tube that was asked for")
 

@@ -278,11 +278,11 @@ def _guess_query(records: Records, found: Findings) -> None:
         return
     places = [column(queries, f"Q-3.{number}") for number in (2, 1, 3, 4)]
     best = max(places, key=lambda one: id_score(one.texts) + (0.5 if one.path == "Q-3.2" else 0.0))
-    sure = Confidence.LIKELY if best.path == "Q-3.2" else Confidence.GUESS
+    is_usual = best.path in ("Q-3.2", "Q-3.1")
     found.add(
         "query.sample_id",
-        best.path,
-        sure,
+        ("Q-3.2", "Q-3.1") if is_usual else best.path,
+        Confidence.LIKELY if is_usual else Confidence.GUESS,
         f"{best.said} queries; compare it with the tube that was asked for",
     )
     after = int(best.path[-1])

@@ -60,6 +60,8 @@ def _guess_test(results: Sequence[Record], found: Findings) -> None:
         one for one in parts if one.share >= _NEARLY_ALL and not _is_running_number(one, results)
     ]
     whole = [one for one in parts if one.share >= _NEARLY_ALL]
+    if len(telling) > 1 and all(len(text) == 1 for text in telling[0].filled):
+        telling = telling[1:]  # one letter tells the kind of a result; the test stands beside it
     if telling and telling[0].path == "R-3.4":
         code = telling[0]
         is_clear = _tells_apart(code, results)
@@ -135,14 +137,14 @@ def _guess_value(results: Sequence[Record], found: Findings) -> None:
     if not whole.filled:
         found.guess("result.value", "R-4", "never filled; the standard's place (LIS02-A2 9.4)")
         return
-    parts = [column(results, f"R-4.{number}") for number in range(1, 5)]
+    parts = [column(results, f"R-4.{number}") for number in range(1, 9)]
     filled = [one for one in parts if one.filled]
     is_split = any("^" in record.field(4).rstrip("^") or _is_split(record) for record in results)
     if not is_split:
         found.certain("result.value", "R-4", "the standard's place (LIS02-A2 9.4), one part")
     elif len(filled) == 1:
         found.likely("result.value", filled[0].path, "only this component is ever filled")
-    elif _says_the_same(parts[0], parts[1]):
+    elif len(filled) == 2 and _says_the_same(parts[0], parts[1]):  # noqa: PLR2004
         found.likely(
             "result.value",
             "R-4.1",

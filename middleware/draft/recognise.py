@@ -80,6 +80,8 @@ def _hl7(data: bytes) -> Traffic:
     kind = Kind.LAW if _LAW.search(data) else Kind.HL7
     if not is_framed:
         return Traffic(kind, is_framed=False, texts=texts, steps=(data,))
+    if b"\x1c" not in data:  # the logger left out what ends a block
+        data = data.rstrip(b"\x1a") + b"\x1c\r"
     steps = tuple(re.findall(rb"[^\x0b]*\x0b[^\x1c]*\x1c\r?|[^\x0b]*\x0b[^\x1c]*\Z", data))
     return Traffic(kind, is_framed=True, texts=texts, steps=steps)
 

@@ -1,4 +1,4 @@
-"""Takes a mark or a unit off a number that stands with it in one field, by the rules flag_in_value and unit_in_value."""
+"""Takes a mark or a unit off a number in the same field, by the rules flag_in_value and unit_in_value."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from middleware.driver.api import DecodeContext, Driver
+from middleware.driver.finish import finish
 from middleware.errors import DriverError
 from middleware.model import Envelope
 from middleware.wire.control import Control
@@ -32,12 +33,16 @@ _MOST_DEADLINES = 16
 
 @dataclass
 class Played:
-    """What came out: envelopes in order, decode errors, quirks of the link, and how often a frame was refused."""
+    """What came out: envelopes in order, decode errors, quirks of the link, and how often a frame was refused.
+
+    `taken`: how many steps the link took before the session was given up.
+    """
 
     envelopes: list[Envelope] = field(default_factory=list)
     errors: list[DriverError] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
     quirks: set[str] = field(default_factory=set)
+    taken: int = 0
     refused: int = 0
     abandoned: int = 0
 
@@ -63,6 +68,7 @@ def play(
     for step in steps:
         for _ in range(TRANSMISSIONS):
             if player.send(step) != NAK:
+                player.played.taken += 1
                 break
         else:
             player.send(EOT)
@@ -75,7 +81,8 @@ def play_file(driver: Driver, data: bytes, context: DecodeContext) -> Played:
     """Read a whole file, which comes without any link."""
     played = Played(texts=[data])
     try:
-        played.envelopes.append(driver.decode(data, replace(context, is_file=True)))
+        envelope = driver.decode(data, replace(context, is_file=True))
+        played.envelopes.append(finish(envelope, driver.profile))
         played.quirks.update(played.envelopes[0].quirks)
     except DriverError as error:
         played.errors.append(error)
@@ -143,6 +150,7 @@ class _Player:
         self.played.quirks.update(event.quirks)
         self.played.texts.append(event.text)
         try:
-            self.played.envelopes.append(self._driver.decode(event.text, self._context))
+            envelope = self._driver.decode(event.text, self._context)
+            self.played.envelopes.append(finish(envelope, self._driver.profile))
         except DriverError as error:
             self.played.errors.append(error)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from middleware.driver.api import Driver, DriverCatalogue, ProtocolFactory
+from middleware.driver.hooks import hook_of
 from middleware.driver.profile import Profile, read_profile
 from middleware.errors import DriverError
 
@@ -66,7 +67,7 @@ class ProfileFolder:
 
 def _read_file(path: Path) -> Profile | str:
     try:
-        profile = read_profile(path.read_text(encoding="utf-8"), str(path))
+        profile = read_profile(path.read_text(encoding="utf-8"), str(path), path.parent)
     except (DriverError, OSError, UnicodeDecodeError) as error:
         return str(error)
     if profile.id != path.parent.name:
@@ -104,13 +105,18 @@ class Catalogue:
                 f"unknown driver {driver_id!r}{self._nearest(driver_id)}",
                 what_to_do="See `labwire drivers list`.",
             )
+        return self._ready.setdefault(driver_id, self.make(profile))
+
+    def make(self, profile: Profile) -> Driver:
+        """A driver of a profile, whether or not that is in the catalogue. Raises DriverError when its protocol is not
+        installed or cannot read it."""
         protocol = self._protocols.get(profile.driver.protocol)
         if protocol is None:
             raise DriverError(
-                f"driver {driver_id!r} needs the protocol {profile.driver.protocol!r}, which is not installed",
+                f"driver {profile.id!r} needs the protocol {profile.driver.protocol!r}, which is not installed",
                 what_to_do=f"Installed protocols: {', '.join(sorted(self._protocols)) or 'none'}.",
             )
-        return self._ready.setdefault(driver_id, protocol.make_driver(profile))
+        return protocol.make_driver(profile)
 
     def _nearest(self, driver_id: str) -> str:
         near = get_close_matches(driver_id, self._profiles, n=1)
@@ -152,6 +158,7 @@ class Catalogue:
         for profile in self.profiles():
             try:
                 self.driver(profile.id)
+                hook_of(profile)
             except DriverError as error:
                 self.report(self._sources[profile.id], f"{profile.id}: {error}")
                 del self._profiles[profile.id]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import types
 from collections.abc import Iterable
 from typing import Union, get_args, get_origin
@@ -12,6 +14,9 @@ from pydantic.fields import FieldInfo
 from middleware.driver.profile import Profile
 from middleware.driver.quirks import QUIRKS
 from middleware.driver.values import VALUE_RULES
+
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def drivers_sections(profiles: Iterable[Profile]) -> dict[str, str]:
@@ -36,7 +41,7 @@ def catalogue_table(profiles: Iterable[Profile]) -> str:
             profile.driver.name,
             profile.driver.protocol,
             ", ".join(profile.driver.roles),
-            profile.driver.tier,
+            profile.driver.tier + ("" if profile.driver.reporting else ", not for reporting"),
             ", ".join(f"`{quirk}`" for quirk in profile.link.quirks),
         )
         for profile in profiles
@@ -69,7 +74,14 @@ def profile_tables() -> str:
         model = _model_in(section)
         if model is not None:
             parts.append(_keys_table(model))
+        elif info.examples:
+            parts.append(f"```toml\n[{name}]\n{_lines(info.examples[0])}\n```")
     return "\n\n".join([*parts, section_tables(_rule_models())])
+
+
+def _lines(table: object) -> str:
+    pairs = table.items() if isinstance(table, dict) else ()
+    return "\n".join(f"{_key(key)} = {as_toml(one)}" for key, one in pairs)
 
 
 def section_tables(models: Iterable[type[BaseModel]]) -> str:
@@ -96,10 +108,29 @@ def _rule_models() -> list[type[BaseModel]]:
 
 def _keys_table(model: type[BaseModel]) -> str:
     rows = [
-        (f"`{name}`", _default(info), info.description or "")
+        (f"`{name}`", _default(info), info.description or "", _example(name, info))
         for name, info in model.model_fields.items()
     ]
-    return _table(("key", "default", "meaning"), rows)
+    return _table(("key", "default", "meaning", "example"), rows)
+
+
+def _example(name: str, info: FieldInfo) -> str:
+    return f"`{name} = {as_toml(info.examples[0])}`" if info.examples else ""
+
+
+def as_toml(value: object) -> str:
+    """A value as one writes it into a profile."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {as_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(as_toml(one) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def _default(info: FieldInfo) -> str:

@@ -43,9 +43,7 @@ class SpecimenSection(Section):
     instrument_sample_id: PathField | None = Field(
         default=None, description="The analyzer's own number for the specimen.", examples=["O-4"]
     )
-    carrier: PathField | None = Field(
-        default=None, description="Rack or tray.", examples=["O-4.2"]
-    )
+    carrier: PathField | None = Field(default=None, description="Rack or tray.", examples=["O-4.2"])
     position: PathField | None = Field(
         default=None, description="Place in the carrier.", examples=["O-4.3"]
     )
@@ -100,9 +98,7 @@ class ResultSection(Section):
         description="The value; a field, or one component of it when the others are known not to be the value.",
         examples=["R-4"],
     )
-    unit: PathField | None = Field(
-        default=None, description="The unit, as sent.", examples=["R-5"]
-    )
+    unit: PathField | None = Field(default=None, description="The unit, as sent.", examples=["R-5"])
     reference_range: PathField | None = Field(
         default=None, description="The range, as sent.", examples=["R-6"]
     )

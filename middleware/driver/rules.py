@@ -42,9 +42,13 @@ def _from_shorthand(value: object) -> object:
 class PathRule(Section):
     """Where a text is: one path, or the first of several that is not empty. Blanks around the text are dropped."""
 
-    path: PathText | None = Field(default=None, description="The only place to look.")
+    path: PathText | None = Field(
+        default=None, description="The only place to look.", examples=["R-3.4"]
+    )
     first_of: tuple[PathText, ...] = Field(
-        default=(), description="Places to look, in order; the first that is not empty counts."
+        default=(),
+        description="Places to look, in order; the first that is not empty counts.",
+        examples=[["R-3.4", "R-3.1"]],
     )
 
     @model_validator(mode="after")
@@ -65,6 +69,7 @@ class TimeRule(PathRule):
     format: str = Field(
         default="",
         description="How it is written, as `strptime` has it; empty for the standard's YYYYMMDDHHMMSS.",
+        examples=["%d/%m/%Y %H:%M"],
     )
 
 
@@ -74,6 +79,7 @@ class FlagRule(PathRule):
     table: Mapping[str, AbnormalFlag] | None = Field(
         default=None,
         description="Meaning of each flag; without it the table of the standard. Others stay instrument flags.",
+        examples=[{"+": "high", "-": "low"}],
     )
 
 
@@ -83,27 +89,42 @@ class StatusRule(PathRule):
     table: Mapping[str, ResultStatus] | None = Field(
         default=None,
         description='Meaning of each code (`""` for none); without it the table of the standard. Others are `unknown`.',
+        examples=[{"F": "final", "": "final"}],
     )
 
 
-PathField = Annotated[PathRule, BeforeValidator(_from_shorthand)]
-TimeField = Annotated[TimeRule, BeforeValidator(_from_shorthand)]
-FlagField = Annotated[FlagRule, BeforeValidator(_from_shorthand)]
-StatusField = Annotated[StatusRule, BeforeValidator(_from_shorthand)]
+_Short = PathText | Annotated[list[PathText], Field(min_length=1)]
+PathField = Annotated[
+    PathRule, BeforeValidator(_from_shorthand, json_schema_input_type=_Short | PathRule)
+]
+TimeField = Annotated[
+    TimeRule, BeforeValidator(_from_shorthand, json_schema_input_type=_Short | TimeRule)
+]
+FlagField = Annotated[
+    FlagRule, BeforeValidator(_from_shorthand, json_schema_input_type=_Short | FlagRule)
+]
+StatusField = Annotated[
+    StatusRule, BeforeValidator(_from_shorthand, json_schema_input_type=_Short | StatusRule)
+]
 
 
 class RoleRule(Section):
     """One way to tell a control, calibrator or blank from a patient's specimen: by table or by pattern."""
 
-    path: PathText = Field(description="The field that tells.")
+    path: PathText = Field(description="The field that tells.", examples=["O-12"])
     table: Mapping[str, SampleRole] = Field(
         default_factory=dict,
         description="Role for each text of the field; `*` for any other. Without an entry this rule says nothing.",
+        examples=[{"Q": "qc", "C": "calibrator"}],
     )
     pattern: str = Field(
-        default="", description="Regular expression for the whole text, upper and lower case alike."
+        default="",
+        description="Regular expression for the whole text, upper and lower case alike.",
+        examples=["QC.*"],
     )
-    role: SampleRole | None = Field(default=None, description="The role when `pattern` matches.")
+    role: SampleRole | None = Field(
+        default=None, description="The role when `pattern` matches.", examples=["qc"]
+    )
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
@@ -126,5 +147,7 @@ class RoleRule(Section):
 class PatientIdRule(Section):
     """One identifier of the patient and whose it is."""
 
-    path: PathText = Field(description="Where the identifier is.")
-    authority: str = Field(default="", description="Who issued it; empty: not known.")
+    path: PathText = Field(description="Where the identifier is.", examples=["P-3.1"])
+    authority: str = Field(
+        default="", description="Who issued it; empty: not known.", examples=["laboratory"]
+    )

@@ -69,6 +69,12 @@ class DriverSection(Section):
     tier: Tier = Field(
         description="How much evidence there is; checked against the cases.", examples=["emulated"]
     )
+    reporting: bool = Field(
+        default=True,
+        description="false: not for reporting. It is not proven that what belongs together (a culture, a run with its "
+        "controls) arrives together, so every result is held for a person.",
+        examples=[False],
+    )
 
 
 class SerialNeeds(Section):
@@ -83,9 +89,7 @@ class SerialNeeds(Section):
     parity: tuple[str, ...] = Field(
         default=(), description="none, even, odd, mark or space.", examples=[["none"]]
     )
-    stop_bits: tuple[float, ...] = Field(
-        default=(), description="1, 1.5 or 2.", examples=[[1, 2]]
-    )
+    stop_bits: tuple[float, ...] = Field(default=(), description="1, 1.5 or 2.", examples=[[1, 2]])
 
 
 class TransportSection(Section):

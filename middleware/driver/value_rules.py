@@ -43,7 +43,7 @@ VALUE_RULES: Mapping[ValueRule, str] = MappingProxyType(
         ValueRule.FLAG_AS_VALUE: "A result without value but with an abnormal flag states that flag.",
         ValueRule.FLAG_IN_VALUE: "`5.4 H` and `*5.4` are the number 5.4 and a mark of `[values.marks]`, which goes to "
         "the flags.",
-        ValueRule.UNIT_IN_VALUE: "`5.4 mmol/L` is the number 5.4 and its unit, when that is a known one or of `[units]`.",
+        ValueRule.UNIT_IN_VALUE: "`5.4 mmol/L` is the number 5.4 and its unit, when that is known or of `[units]`.",
         ValueRule.UNIT_POWER_OF_TEN: "`367` in `10*-1.{copies}/mL` is 36.7 `{copies}/mL`.",
         ValueRule.UNIT_SCALE: "`[units]` says what a number in each unit is multiplied by: `806` in `10^(-1)%` is 80.6 "
         "`%`. A number in a unit that is not listed there is held.",
@@ -87,6 +87,6 @@ def joined(first: str, second: str) -> str:
     return f"{first},{second}" if first else str(second)
 
 
-def is_by(rule: ValueRule, names: str) -> bool:
+def is_by(rule: str, names: str) -> bool:
     """Whether `rule` is among the rules of a value."""
     return bool(names) and rule in names.split(",")

@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from types import MappingProxyType
 from typing import NamedTuple
 
 from middleware.driver.beside import BesideRules
@@ -107,9 +106,6 @@ class SentValue(NamedTuple):
     reason: str = ""
 
 
-_NO_SCALES: Scales = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class ValuePolicy:
     """What a profile declares of values. `qualitative` and `masked` are words in lower case (`str.casefold`).
@@ -120,8 +116,8 @@ class ValuePolicy:
     rules: frozenset[ValueRule] = frozenset()
     qualitative: frozenset[str] = frozenset()
     masked: frozenset[str] = frozenset()
-    scales: Scales = _NO_SCALES
-    beside: BesideRules = BesideRules()
+    scales: Scales = field(default_factory=dict)
+    beside: BesideRules = field(default_factory=BesideRules)
     is_wary: bool = field(init=False, default=False)
     """A number in plain notation may mean something else, or nothing."""
 

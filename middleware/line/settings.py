@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from middleware.model import ReleaseMode
+from middleware.routing.codes import UnmappedRule
 from middleware.transport.settings import RelaySettings, TransportSettings
 
 # Lines are metric labels, lease names and file names: keep them short and plain.
@@ -63,6 +65,20 @@ class LineSettings(BaseModel):
         description=(
             "Id of the line whose connection carries the answers to this line's host queries, where the analyzer "
             "takes orders on a connection of its own; empty: the connection that asked."
+        ),
+    )
+    codes: Path | None = Field(
+        default=None,
+        description=(
+            "Table of this line's test codes, a CSV file (see below); instead of the one of `[codes]`. "
+            "Without any, codes go to the LIS as the analyzer sends them."
+        ),
+    )
+    unmapped_codes: UnmappedRule | None = Field(
+        default=None,
+        description=(
+            "Results that no row of the table fits: `hold` for a person, or `pass` under the analyzer's own code; "
+            "else as `[codes]` says."
         ),
     )
     order_source: str = Field(

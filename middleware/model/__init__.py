@@ -13,20 +13,23 @@ from middleware.model.codes import (
     VerdictKind,
 )
 from middleware.model.envelope import Envelope, Fault, Unread
-from middleware.model.proven import proven
+from middleware.model.proven import proven, with_changes
 from middleware.model.result import (
     AnalyzerStatus,
     Comment,
     HostQuery,
+    Isolate,
     MeasuredTime,
     Result,
     SourcePointer,
 )
 from middleware.model.specimen import Identifier, Patient, Specimen
-from middleware.model.value import Frozen, ResultValue
+from middleware.model.value import DILUTION_APPLIED, DILUTION_MULTIPLIED, Frozen, ResultValue
 from middleware.model.verdict import Finding, Outcome, Verdict
 
 __all__ = [
+    "DILUTION_APPLIED",
+    "DILUTION_MULTIPLIED",
     "AbnormalFlag",
     "AnalyzerStatus",
     "Comment",
@@ -36,6 +39,7 @@ __all__ = [
     "Frozen",
     "HostQuery",
     "Identifier",
+    "Isolate",
     "MeasuredTime",
     "MessageKind",
     "Outcome",
@@ -55,4 +59,5 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "proven",
+    "with_changes",
 ]

@@ -46,6 +46,13 @@ class AbnormalFlag(StrEnum):
     SIGNIFICANT_DOWN = "significant_down"
     BETTER = "better"
     WORSE = "worse"
+    SUSCEPTIBLE = "susceptible"
+    SUSCEPTIBLE_DOSE_DEPENDENT = "susceptible_dose_dependent"
+    MODERATELY_SUSCEPTIBLE = "moderately_susceptible"
+    VERY_SUSCEPTIBLE = "very_susceptible"
+    INTERMEDIATE = "intermediate"
+    RESISTANT = "resistant"
+    NON_SUSCEPTIBLE = "non_susceptible"
 
 
 class SampleRole(StrEnum):

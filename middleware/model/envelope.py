@@ -25,7 +25,10 @@ class Unread(Frozen):
 
 
 class Envelope(Frozen):
-    """One decoded message. `analyzer` identifies the instrument as it named itself (LIS02-A2 H-5)."""
+    """One decoded message. `analyzer` identifies the instrument as it named itself (LIS02-A2 H-5).
+
+    `is_for_reporting`: the driver's profile does not say that its results must be held.
+    """
 
     analyzer: str = ""
     analyzer_serial: str = ""
@@ -37,3 +40,4 @@ class Envelope(Frozen):
     unread: tuple[Unread, ...] = ()
     faults: tuple[Fault, ...] = ()
     quirks: tuple[str, ...] = ()
+    is_for_reporting: bool = True

@@ -36,12 +36,26 @@ class MeasuredTime(Frozen):
     mark: str = ""
 
 
+class Isolate(Frozen):
+    """What grew: the isolate that a result belongs to, told by identifier and never by order.
+
+    `number` tells the isolates of one specimen apart. `organism` is its name as identified, `test_code` the analyzer's
+    code of the identification. `doubt` says why it is not certain which organism it is (empty: nothing does).
+    """
+
+    number: str
+    organism: str = ""
+    test_code: str = ""
+    doubt: str = ""
+
+
 class Result(Frozen):
     """One result. Fields that the analyzer did not send are empty, never invented.
 
     `test_code` is the analyzer's code, `test_detail` the rest of its universal test id (aspect, dilution, replicate)
     that keeps several kinds of the same test apart, `test_id_raw` the whole field. `run` numbers repeated results of
-    the same test and detail on one specimen in one message, from 1. `unit` is as sent.
+    the same test and detail on one specimen in one message, from 1. `unit` is as sent. `isolate` is that of a culture,
+    `parent` the result that this one follows from (of a susceptibility: the identification), `result_group` the panel.
     """
 
     specimen: Specimen
@@ -67,6 +81,9 @@ class Result(Frozen):
     is_manual: bool = False
     comments: tuple[Comment, ...] = ()
     source: SourcePointer
+    isolate: Isolate | None = None
+    parent: SourcePointer | None = None
+    result_group: str = ""
 
 
 class HostQuery(Frozen):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from middleware.payload.hl7_culture import has_isolates, orders_of, sub_id_of
 from middleware.payload.hl7_time import stamp_in_zone, stamp_with_offset
 from middleware.payload.hl7_value import WITHOUT_VALUE, flags_of, status_of, value_of
 from middleware.payload.outgoing import OutgoingSpecimen, RenderContext, Row
@@ -46,8 +47,7 @@ class OruRenderer:
         statuses = [status_of(row) for row in specimen.rows]
         lines = [_msh("ORU^R01^ORU_R01", self._names, context)]
         _add_patient(lines, specimen.rows)
-        lines.append(_obr(specimen, statuses, context))
-        _add_results(lines, specimen.rows, statuses)
+        _add_orders(lines, specimen, statuses, context)
         lines.append(_spm(specimen))
         return _whole(lines)
 
@@ -66,8 +66,7 @@ class OulRenderer:
         lines = [_msh("OUL^R22^OUL_R22", self._names, context)]
         _add_patient(lines, specimen.rows)
         lines.append(_spm(specimen))
-        lines.append(_obr(specimen, statuses, context))
-        _add_results(lines, specimen.rows, statuses)
+        _add_orders(lines, specimen, statuses, context)
         return _whole(lines)
 
 
@@ -119,6 +118,26 @@ def _obr(specimen: OutgoingSpecimen, statuses: Sequence[str], context: RenderCon
     )
 
 
+def _add_orders(
+    lines: list[str],
+    specimen: OutgoingSpecimen,
+    statuses: Sequence[str],
+    context: RenderContext,
+) -> None:
+    """One OBR with its observations; of a culture one more for each isolate."""
+    if not has_isolates(specimen.rows):
+        lines.append(_obr(specimen, statuses, context))
+        _add_results(lines, specimen.rows, statuses)
+        return
+    for number, order in enumerate(orders_of(specimen.rows), 1):
+        part = OutgoingSpecimen(specimen.sample_id, [specimen.rows[at] for at in order.at])
+        own = [statuses[at] for at in order.at]
+        obr = _obr(part, own, context).replace("OBR|1|", f"OBR|{number}|", 1)
+        sample_id = escape(specimen.sample_id)
+        lines.append(f"{obr}|{order.parent}|||{sample_id}^{sample_id}" if order.parent else obr)
+        _add_results(lines, part.rows, own)
+
+
 def _report_status(statuses: set[str]) -> str:
     """OBR-25 (HL7 table 0123) from the statuses of the results."""
     if statuses <= {"X"}:
@@ -164,7 +183,7 @@ def _written(row: Row) -> Sequence[str]:
 def _obx(number: int, row: Row, status: str) -> str:
     code, name, detail, unit, reference, verifier, analyzer, module, line = _written(row)
     value_type, value = ("", "") if status in WITHOUT_VALUE else value_of(row)
-    run = row["run"]
+    sub_id = sub_id_of(row)
     at = row["measured_at"]
     measured = (
         ""
@@ -174,7 +193,7 @@ def _obx(number: int, row: Row, status: str) -> str:
     # OBX-14 and OBX-19 carry the same time: when the analyzer measured is all that it knows.
     # OBX-18 is what the analyzer calls itself (else the line), then its module.
     return (
-        f"OBX|{number}|{value_type}|{_test_id(code, name, detail)}|{run if run > 1 else ''}|{value}"
+        f"OBX|{number}|{value_type}|{_test_id(code, name, detail)}|{sub_id}|{value}"
         f"|{unit}|{reference}|{flags_of(row)}|||{status}|||{measured}||{verifier}"
         f"||{analyzer or line}{'~' + module if module else ''}|{measured}"
     )

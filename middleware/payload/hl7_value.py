@@ -15,6 +15,9 @@ from middleware.wire.hl7.delimiters import escape, escape_formatted
 ST_MAX = 199
 """HL7 2.5.1 chapter 2, 2.A.74: ST holds at most 199 characters; longer text goes as TX."""
 
+LOCAL_VALUES = "99LAB"
+"""HL7 table 0396: a coded value whose analyzer names no coding system is of its own."""
+
 _NUMERIC = re.compile(r"[+-]?\d*\.?\d+|[+-]?\d+\.")  # HL7 2.5.1 chapter 2, 2.A.46 NM
 
 # HL7 table 0078.
@@ -31,6 +34,13 @@ FLAGS = {
     AbnormalFlag.SIGNIFICANT_DOWN.value: "D",
     AbnormalFlag.BETTER.value: "B",
     AbnormalFlag.WORSE.value: "W",
+    AbnormalFlag.SUSCEPTIBLE.value: "S",
+    AbnormalFlag.SUSCEPTIBLE_DOSE_DEPENDENT.value: "SDD",
+    AbnormalFlag.MODERATELY_SUSCEPTIBLE.value: "MS",
+    AbnormalFlag.VERY_SUSCEPTIBLE.value: "VS",
+    AbnormalFlag.INTERMEDIATE.value: "I",
+    AbnormalFlag.RESISTANT.value: "R",
+    AbnormalFlag.NON_SUSCEPTIBLE.value: "NS",
 }
 
 # HL7 table 0085. What the analyzer doubted goes out only when a person released it, and then as final.
@@ -99,9 +109,11 @@ def _number(row: Row) -> tuple[str, str]:
 
 
 def _coded(row: Row) -> tuple[str, str]:
-    code = row["value_raw"].strip()
+    # As sent the field may hold code, text and coding system: each goes where it belongs.
+    code, _, others = row["value_raw"].strip().partition("^")
+    system = (others.split("^", 2)[1:2] or [""])[0].strip()
     text = row.get("value_text") or code
-    return "CE", f"{escape(code)}^{escape(text)}^99LAB"
+    return "CE", f"{escape(code or text)}^{escape(text)}^{escape(system or LOCAL_VALUES)}"
 
 
 def _text(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ with questions to the store.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from middleware.errors import DriverError, MiddlewareError
@@ -21,8 +21,15 @@ from middleware.model import (
     SampleRole,
     VerdictKind,
 )
+from middleware.pipeline.culture import hold_whole
 from middleware.pipeline.decision import Judge
-from middleware.pipeline.rows import measured_columns, result_columns, specimen_columns
+from middleware.pipeline.prepared import PreparedResult
+from middleware.pipeline.rows import (
+    isolate_columns,
+    measured_columns,
+    result_columns,
+    specimen_columns,
+)
 from middleware.review.checks import CATALOGUE, Check, NamedCheck, run
 from middleware.review.context import ReviewContext, SampleIdRules, context_of
 from middleware.review.repetition import fingerprint, specimen_hash
@@ -45,30 +52,6 @@ class Decoded:
     entry: StoredEntry
     envelope: Envelope | None
     error: Exception | None = None
-
-
-@dataclass(slots=True)
-class PreparedResult:
-    """One result on its way. `row` holds all columns, as they are when nothing that is stored says otherwise; the
-    transaction gives it its `id`, and changes nothing else of it (it may be run again).
-
-    `findings` are the checks'. `destinations` are connectors, and empty when it is not released. `may_follow`: it can
-    be a further run of a released one, for it is a patient's under a sample id that names one specimen.
-    (Controls and placeholders repeat for ever: asking for all their runs would grow without bound.)
-    """
-
-    row: dict[str, Any]
-    fingerprint: bytes
-    role: SampleRole
-    findings: tuple[Finding, ...]
-    has_time: bool
-    may_follow: bool
-    destinations: tuple[str, ...] = ()
-
-    @property
-    def test(self) -> tuple[str, str, str]:
-        """Specimen, test and detail: of these exactly one result is reported."""
-        return (self.row["sample_id"], self.row["test_code"], self.row["test_detail"])
 
 
 @dataclass(slots=True)
@@ -129,6 +112,12 @@ class Preparation:
         )
         times = TimeRules(line.clock_tolerance_s, line.oldest_result_days * DAY_S)
         context = context_of(entry.line, entry.received_at, rules, envelope.results, times)
+        driver = self._setup.drivers.get(line.driver)
+        if driver is not None and driver.profile.result.harmless_flags:
+            harmless = frozenset(driver.profile.result.harmless_flags)
+            context = replace(context, harmless_flags=harmless)
+        if not envelope.is_for_reporting:
+            context = replace(context, is_for_reporting=False)
         zone = line.time_zone or self._setup.node.time_zone
         return Prepared(
             entry=entry,
@@ -151,6 +140,7 @@ class Preparation:
     ) -> list[PreparedResult]:
         mode, zone = of_line
         prepared = []
+        has_isolates = False
         for alike in _side_by_side(results):
             first = alike[0]
             measured = marked(first.measured, context.received_at, context.times)
@@ -168,9 +158,14 @@ class Preparation:
                 may_follow = role is SampleRole.PATIENT and not any(
                     one.check == "identity" for one in findings
                 )
-                prepared.append(
-                    PreparedResult(row, mark, role, findings, has_time, may_follow, destinations)
-                )
+                one = PreparedResult(row, mark, role, findings, has_time, may_follow, destinations)
+                if result.isolate is not None:
+                    row.update(isolate_columns(result))
+                    one.parent_record = result.parent.record if result.parent is not None else 0
+                    has_isolates = True
+                prepared.append(one)
+        if has_isolates:
+            hold_whole(prepared, self._judge, mode)
         return prepared
 
     def _checks_after(self, result: Result, context: ReviewContext) -> Sequence[Check]:

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 
 from middleware.errors import StoreError
 from middleware.model import Fault, MessageKind, ReleaseState, VerdictKind
+from middleware.pipeline.culture import link_parents
 from middleware.pipeline.decision import Judge, columns_of
 from middleware.pipeline.outgoing import Outgoing, enqueue
-from middleware.pipeline.prepare import Prepared, PreparedResult
+from middleware.pipeline.prepare import Prepared
+from middleware.pipeline.prepared import PreparedResult
 from middleware.pipeline.replay import reject_replaced
 from middleware.review.release import Decision
 from middleware.review.repetition import (
@@ -198,6 +200,9 @@ def _save(conn: Connection, kept: Sequence[Kept]) -> None:
     first = results.allocate_ids(conn, len(rows))
     for number, row in enumerate(rows, first):
         row["id"] = number
+    for _, stored in kept:
+        if any(result.parent_record for result in stored):
+            link_parents(stored)
     results.save(conn, rows)
 
 

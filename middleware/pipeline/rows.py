@@ -92,3 +92,19 @@ def comments_json(comments: tuple[Comment, ...]) -> str:
         [{"text": one.text, "source": one.source, "kind": one.kind} for one in comments],
         ensure_ascii=False,
     )
+
+
+def isolate_columns(result: Result) -> dict[str, Any]:
+    """Which isolate, of the few results that are of one. `isolate` is a list: number, organism, code of the
+    identification. `parent_id` is given with the ids.
+    """
+    isolate = result.isolate
+    if isolate is None:
+        return {}
+    return {
+        "isolate": json.dumps(
+            [isolate.number, isolate.organism, isolate.test_code], ensure_ascii=False
+        ),
+        "result_group": result.result_group or None,
+        "parent_id": None,
+    }

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from middleware.clock import Clock
 from middleware.driver.api import DecodeContext
+from middleware.driver.finish import finish
 from middleware.errors import StoreError
 from middleware.observe.events import (
     DuplicateResults,
@@ -236,7 +237,8 @@ def decode(entry: StoredEntry, setup: Setup) -> Decoded:
     is_file = isinstance(line.transport, FileDropSettings)
     context = DecodeContext(line.time_zone or setup.node.time_zone, line.encoding, is_file)
     try:
-        return Decoded(entry, setup.driver_of(entry.line).decode(entry.text, context))
+        driver = setup.driver_of(entry.line)
+        return Decoded(entry, finish(driver.decode(entry.text, context), driver.profile))
     except Exception as error:  # noqa: BLE001 - a driver may be a third party's; its error is the reason
         return Decoded(entry, None, error)
 

@@ -65,6 +65,9 @@ CATALOGUE: tuple[Check, ...] = (
     NamedCheck("time_is_believable", 220, form.time_is_believable),
     NamedCheck("dilution_is_declared", 230, form.dilution_is_declared),
     NamedCheck("measured_once", 240, form.measured_once),
+    NamedCheck("instrument_flags", 245, form.instrument_flags_are_harmless),
+    NamedCheck("isolate_is_certain", 250, form.isolate_is_certain),
+    NamedCheck("driver_may_report", 290, form.driver_may_report),
 )
 """The checks that come with Labwire: identity and form."""
 

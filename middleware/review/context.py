@@ -36,7 +36,8 @@ class ReviewContext:
     patients, with the words for the technologist. `repeated` counts the results of one test and detail on one specimen
     where there are several.
     `control_marks` gives for a sample id the text that names a control, where one does. `times` says how far from
-    `received_at` a result may have been measured.
+    `received_at` a result may have been measured. `is_for_reporting`: the driver's profile does not say otherwise.
+    `harmless_flags`: the analyzer's own flags of which the profile says that they change nothing.
     """
 
     line: str
@@ -46,6 +47,8 @@ class ReviewContext:
     repeated: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     control_marks: Mapping[str, str] = field(default_factory=dict)
     times: TimeRules = BY_DEFAULT
+    is_for_reporting: bool = True
+    harmless_flags: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=256)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from middleware.model import Finding, Result, ResultStatus, ValueKind, VerdictKind
+from middleware.model import (
+    DILUTION_APPLIED,
+    DILUTION_MULTIPLIED,
+    Finding,
+    Result,
+    ResultStatus,
+    ValueKind,
+    VerdictKind,
+)
 from middleware.review.context import ReviewContext
 from middleware.review.times import MARK_IMPLAUSIBLE, doubt
 
 _ONE = Decimal(1)
+_MOST_FLAGS, _LONGEST_FLAG = 5, 60
+_COUNTED = frozenset({DILUTION_APPLIED, DILUTION_MULTIPLIED})
 _IN_QUESTION = frozenset({ValueKind.UNEXPLAINED, ValueKind.ABSENT})
 
 _STATUS_WORDS = {
@@ -99,12 +109,31 @@ def time_is_believable(result: Result, context: ReviewContext) -> Finding | None
 def dilution_is_declared(result: Result, _context: ReviewContext) -> Finding | None:
     """Whether a value already counts its dilution must be declared, never guessed."""
     factor = result.dilution_factor
-    if factor is None or factor == _ONE:
+    if factor is None or factor == _ONE or result.value.kind is ValueKind.ABSENT:
+        return None
+    if not _COUNTED.isdisjoint(result.value.rule.split(",")):
         return None
     return _hold(
         "undeclared_dilution",
         f"The specimen was diluted by {factor}, and nothing declares whether the value counts that already. "
         "Compare it with the analyzer's screen.",
+    )
+
+
+def instrument_flags_are_harmless(result: Result, context: ReviewContext) -> Finding | None:
+    """What the analyzer itself remarks on a result is for a person, unless the profile says that it changes nothing."""
+    flags = result.instrument_flags
+    if not flags:
+        return None
+    serious = [flag for flag in flags if flag not in context.harmless_flags]
+    if not serious:
+        return None
+    shown = ", ".join(repr(flag[:_LONGEST_FLAG]) for flag in serious[:_MOST_FLAGS])
+    more = f" and {len(serious) - _MOST_FLAGS} more" if len(serious) > _MOST_FLAGS else ""
+    return _hold(
+        "instrument_flags",
+        f"The analyzer flagged this result: {shown}{more}. Look up what it means, and release the result or measure "
+        "again; a flag that changes nothing can be listed in the driver's profile (harmless_flags).",
     )
 
 
@@ -120,4 +149,27 @@ def measured_once(result: Result, context: ReviewContext) -> Finding | None:
     return _hold(
         "several_runs",
         f"This test was measured {count} times in one message: choose one, release it and reject the others.",
+    )
+
+
+def isolate_is_certain(result: Result, _context: ReviewContext) -> Finding | None:
+    """A susceptibility of the wrong organism treats the patient wrongly."""
+    isolate = result.isolate
+    if isolate is None or not isolate.doubt:
+        return None
+    return _hold(
+        "isolate_doubt",
+        f"It is not certain which organism this result is of: {isolate.doubt}. "
+        "Compare it with the analyzer's report of the culture.",
+    )
+
+
+def driver_may_report(_result: Result, context: ReviewContext) -> Finding | None:
+    """A driver that its evidence does not carry yet holds everything."""
+    if context.is_for_reporting:
+        return None
+    return _hold(
+        "not_for_reporting",
+        "The driver is marked `not for reporting`: it is not proven that what belongs together (a culture, a run with "
+        "its controls) arrives together. Compare the whole with the analyzer before you release anything.",
     )

@@ -10,6 +10,7 @@ from middleware.delivery.connector import ConnectorFactory
 from middleware.driver.api import Driver
 from middleware.errors import SettingsError
 from middleware.settings.check import DriverSource, examine
+from middleware.settings.code_files import with_tables
 from middleware.settings.load import Loaded
 from middleware.settings.parts import ConnectorPart, Parts
 from middleware.settings.problems import errors_in
@@ -31,6 +32,7 @@ def build_setup(
             "the settings are refused:\n" + "\n".join(f"  {error}" for error in errors),
             what_to_do="Correct each place named; `labwire check` looks again.",
         )
+    text, sha256 = with_tables(loaded, parts.line_codes)
     return Setup(
         generation=generation,
         node=node_settings(parts.node, loaded.path),
@@ -43,8 +45,9 @@ def build_setup(
         drivers=_drivers(parts, catalogue),
         monitor_listen=parts.monitor.address if parts.monitor is not None else None,
         source_path=loaded.path,
-        source_text=loaded.text,
-        source_sha256=loaded.sha256,
+        source_text=text,
+        source_sha256=sha256,
+        codes=parts.line_codes,
     )
 
 

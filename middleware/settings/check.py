@@ -25,6 +25,7 @@ from middleware.settings.check_serial import (
     ports_have_stable_names,
     serial_settings_fit,
 )
+from middleware.settings.code_files import read_code_tables
 from middleware.settings.load import Loaded
 from middleware.settings.parts import Parts, read_parts
 from middleware.settings.problems import Location, Problem, Weight, did_you_mean
@@ -64,6 +65,7 @@ def examine(
     if loaded.tables or not loaded.problems:
         parts.problems += [problem for rule in _RULES for problem in rule(parts)]
         parts.problems += _drivers(parts, catalogue)
+        parts.problems += read_code_tables(parts)
     parts.problems.sort(key=lambda problem: problem.line)
     return parts
 

@@ -20,8 +20,9 @@ from pydantic_core import PydanticUndefined
 
 from middleware.delivery.connector import ConnectorFactory
 from middleware.line.settings import LineSettings
+from middleware.routing.code_csv import COLUMNS
 from middleware.routing.rules import Route
-from middleware.settings.schema import ConnectorTable, MonitorTable, NodeTable
+from middleware.settings.schema import CodesTable, ConnectorTable, MonitorTable, NodeTable
 from middleware.transport.file_settings import FileDropSettings
 from middleware.transport.serial_settings import Rfc2217Settings, SerialSettings
 from middleware.transport.settings import TcpConnectSettings, TcpListenSettings
@@ -93,6 +94,7 @@ def _parts(connectors: Mapping[str, ConnectorFactory]) -> Iterator[_Part]:
         "Which results go where. Without any route every result goes to every connector.",
         Route,
     )
+    yield _Part("`[codes]`", "Test codes of the LIS. The table's columns stand below.", CodesTable)
     yield _Part("`[monitor]`", "For machines: `/metrics`, `/healthz`, `/readyz`.", MonitorTable)
 
 
@@ -141,10 +143,22 @@ def example(connectors: Mapping[str, ConnectorFactory]) -> str:
             shell = _block("[[connector]]", "connector", ConnectorTable, given={"type": name})
             blocks.append(shell + own)
         else:
-            head = f'# [[connector]]   # or: type = "{name}", with the keys of every connector, and\n'
+            head = (
+                f'# [[connector]]   # or: type = "{name}", with the keys of every connector, and\n'
+            )
             blocks.append(head + _commented(own))
-    blocks += [_block("[[route]]", "route", Route), _block("[monitor]", "monitor", MonitorTable)]
+    blocks += [
+        _block("[[route]]", "route", Route),
+        _block("[codes]", "codes", CodesTable),
+        _block("[monitor]", "monitor", MonitorTable),
+    ]
     return "\n".join(blocks)
+
+
+def code_columns() -> str:
+    """The columns of a table of test codes, as Markdown."""
+    rows = [f"| `{name}` | {words} |" for name, words in COLUMNS.items()]
+    return "\n".join(["| column | meaning |", "| --- | --- |", *rows])
 
 
 def _block(

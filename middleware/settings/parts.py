@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from middleware.delivery.connector import ConnectorFactory
 from middleware.line.settings import LineSettings
+from middleware.routing.codes import LineCodes
 from middleware.routing.rules import Route
 from middleware.settings.faults import Fault, Model, fields_of, read_model
 from middleware.settings.load import Loaded
@@ -21,6 +22,7 @@ from middleware.settings.schema import (
     LATER_TYPES,
     MOST_LINES,
     TABLES,
+    CodesTable,
     ConnectorTable,
     MonitorTable,
     NodeTable,
@@ -46,9 +48,12 @@ class Parts:
     loaded: Loaded
     node: NodeTable | None = None
     monitor: MonitorTable | None = None
+    codes: CodesTable | None = None
     lines: list[tuple[Location, LineSettings]] = field(default_factory=list)
     connectors: list[ConnectorPart] = field(default_factory=list)
     routes: list[tuple[Location, Route]] = field(default_factory=list)
+    line_codes: dict[str, LineCodes] = field(default_factory=dict)
+    """The table of test codes of each line that has one."""
     problems: list[Problem] = field(default_factory=list)
 
     def ids_of(self, name: str) -> Iterator[tuple[Location, str]]:
@@ -73,6 +78,7 @@ def read_parts(loaded: Loaded, connectors: Mapping[str, ConnectorFactory]) -> Pa
     _report_unknown_tables(parts)
     parts.node = _read_single(parts, "node", NodeTable)
     parts.monitor = _read_single(parts, "monitor", MonitorTable)
+    parts.codes = _read_single(parts, "codes", CodesTable)
     parts.lines = list(_read_array(parts, "line", LineSettings))
     parts.routes = list(_read_array(parts, "route", Route))
     shells = dict(_read_array(parts, "connector", ConnectorTable))

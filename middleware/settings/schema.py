@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from middleware.line.settings import LineSettings
+from middleware.routing.codes import UnmappedRule
 from middleware.routing.rules import Route
 from middleware.setup import Environment, ListenAddress
 
@@ -134,6 +135,21 @@ class MonitorTable(BaseModel):
         return listen_address(self.listen)
 
 
+class CodesTable(BaseModel):
+    """`[codes]`: the table of test codes for every line that names none of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Path | None = Field(
+        default=None,
+        description="The table, a CSV file (see below); relative to this file.",
+    )
+    unmapped: UnmappedRule = Field(
+        default=UnmappedRule.HOLD,
+        description="What becomes of results that no row of a table fits: held, or sent under the analyzer's own code.",
+    )
+
+
 _LISTEN = re.compile(r"^(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[^:\s]+)):(?P<port>\d{1,5})$")
 
 
@@ -147,7 +163,11 @@ def listen_address(text: str) -> ListenAddress | None:
     return ListenAddress(found["v6"] or found["host"], int(found["port"]))
 
 
-TABLES: Mapping[str, type[BaseModel]] = {"node": NodeTable, "monitor": MonitorTable}
+TABLES: Mapping[str, type[BaseModel]] = {
+    "node": NodeTable,
+    "monitor": MonitorTable,
+    "codes": CodesTable,
+}
 """Tables that stand once."""
 
 ARRAYS: Mapping[str, type[BaseModel]] = {

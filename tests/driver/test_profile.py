@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
-from pydantic import BaseModel
+import tomllib
+from typing import Annotated
 
-from middleware.driver import profile as profile_module
-from middleware.driver.profile import read_profile
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from middleware.driver.page import as_toml
+from middleware.driver.profile import Profile, read_profile
 from middleware.driver.quirks import HARMLESS_QUIRKS, QUIRKS
 from middleware.driver.rules import Section
 from middleware.errors import DriverError
 
+SECTIONS = frozenset(
+    name
+    for name, field in Profile.model_fields.items()
+    if name not in ("identify", "units", "protocol")
+)
 SMALLEST = """
 [driver]
 id = "demo_one"
@@ -52,6 +60,18 @@ def test_the_smallest_profile_tolerates_nothing_and_explains_nothing() -> None:
         ("[values]\nrules = ['comma']", "values.rules.0"),
         ("[values]\nrules = ['decimal_comma', 'thousands_comma']", "two meanings"),
         ("[query]\nsample_id = 'Q-3.2'", "need each other"),
+        ("[values]\nrules = ['missing_point']", "missing_point and the table `formats` need each"),
+        ("[values]\nmarks = { H = 'high' }", "flag_in_value and the table `marks` need each other"),
+        ("[values]\nrules = ['flag_in_value']\nmarks = { '1' = 'high' }", "values.marks"),
+        ("[values]\nrules = ['unit_scale']", "unit_scale needs the section `units`"),
+        ("[units]\nx = { unit = '%', factor = '0.1' }", "a `factor` needs the rule unit_scale"),
+        ("[units]\nx = { factor = '0.1' }", "`factor` needs `unit`"),
+        ("[values]\ndilution = 'yes'", "values.dilution"),
+        ("[hook]\ndecoded = 'hooks.py'", "hook.decoded"),
+        (
+            "[values]\nrules = ['flag_in_value', 'unit_in_value']\nmarks = { s = 'high' }",
+            "s is a unit too",
+        ),
     ],
 )
 def test_a_mistake_names_the_key_and_what_was_meant(addition: str, told: str) -> None:
@@ -98,8 +118,14 @@ def test_the_kind_of_transport_that_fits_is_told() -> None:
 
 
 def _sections() -> list[type[BaseModel]]:
-    found = vars(profile_module).values()
-    return [one for one in found if isinstance(one, type) and issubclass(one, Section)]
+    """Every table that a profile may hold; those of single protocols are documented by these."""
+    found, rest = [], [Section]
+    while rest:
+        for one in rest.pop().__subclasses__():
+            rest.append(one)
+            if one.__module__.startswith("middleware.driver."):
+                found.append(one)
+    return sorted(set(found), key=lambda section: section.__name__)
 
 
 @pytest.mark.parametrize("section", _sections(), ids=lambda section: section.__name__)
@@ -108,6 +134,20 @@ def test_every_key_of_a_profile_is_described(section: type[BaseModel]) -> None:
     assert [name for name, field in section.model_fields.items() if not field.description] == []
     assert section.model_config["extra"] == "forbid"
     assert section.model_config["frozen"] is True
+
+
+@pytest.mark.parametrize("section", _sections(), ids=lambda section: section.__name__)
+def test_every_key_of_a_profile_has_an_example_that_can_be_written(
+    section: type[BaseModel],
+) -> None:
+    """Nobody has to guess what a value looks like, and no example is wrong."""
+    for name, field in section.model_fields.items():
+        if section is Profile and name in SECTIONS:
+            continue  # shown key by key
+        assert field.examples, f"{section.__name__}.{name}"
+        kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+        for example in field.examples:
+            TypeAdapter(kind).validate_python(tomllib.loads(f"x = {as_toml(example)}")["x"])
 
 
 def test_every_quirk_says_clause_behaviour_and_answer() -> None:

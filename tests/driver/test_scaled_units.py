@@ -12,7 +12,6 @@ from middleware.driver.values import (
     SentValue,
     ValuePolicy,
     ValueRule,
-    shown_unit,
 )
 from middleware.model import ResultStatus, ValueKind
 
@@ -48,13 +47,13 @@ def test_the_rule_scales_every_number_of_the_value_and_the_unit_loses_its_power(
     value = NAMED.explain(SentValue(sent, sent, SCALED))
     assert (str(value.number), value.comparator, value.raw) == (number, comparator, sent)
     assert value.upper == (None if upper is None else Decimal(upper))
-    assert shown_unit(SCALED, value) == "{copies}/mL"
+    assert NAMED.shown_unit(SCALED, value) == "{copies}/mL"
 
 
 def test_words_and_titers_are_not_scaled() -> None:
     """`Target Not Detected` has no power of ten; a titer with one is held."""
     assert NAMED.explain(SentValue("1:8", "1:8", SCALED)).reason == REASON_SCALED_UNIT
-    assert shown_unit(SCALED, NAMED.explain(SentValue("7", "7", "mL"))) == SCALED
+    assert NAMED.shown_unit(SCALED, NAMED.explain(SentValue("7", "7", "mL"))) == SCALED
 
 
 @pytest.mark.parametrize(

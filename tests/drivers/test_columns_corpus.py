@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from drivers.protocols.columns.driver import NAME
-from drivers.protocols.columns.scale import REASON_UNIT
 from middleware.driver.api import DecodeContext, Driver
 from middleware.driver.catalogue import load_catalogue
+from middleware.driver.values import REASON_UNIT
 from middleware.errors import DriverError
 from middleware.model import Envelope, Result, ResultStatus, SampleRole, ValueKind
 from tests.kit.recordings import Recording, recordings

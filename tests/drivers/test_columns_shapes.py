@@ -72,7 +72,10 @@ def test_wide_tables_take_test_and_unit_from_the_heading_and_marks_from_beside()
 after = "No"
 pattern = '(?P<test>.+?)\\((?P<unit>10.*)\\)'
 beside = { mark = "{test}/M" }
-[protocol.scales]
+""",
+        top="""[values]
+rules = ["unit_scale"]
+[units]
 "10/uL" = { unit = "10^3/uL", factor = "0.01" }
 """,
     )

@@ -70,5 +70,5 @@ def test_a_patient_has_neither(protocol: ProtocolFactory, paths: dict[str, str],
 
 def test_a_path_that_cannot_be_read_there_is_refused() -> None:
     """A lot is of the material and not of one result."""
-    with pytest.raises(DriverError, match="R-3.4"):
+    with pytest.raises(DriverError, match=r"R-3\.4"):
         _specimen(LIS2, LIS2_PATHS | {"lot": "R-3.4"}, LIS2_TEXT)

@@ -112,6 +112,20 @@ def test_a_message_without_control_id_is_answered_without_one() -> None:
     assert _answer(message(*BODY, header=HEADER.replace("M-1", "")))[1] == "MSA|AA"
 
 
+def test_results_with_an_msa_segment_that_answer_nothing_of_ours_are_a_message() -> None:
+    """An analyzer that writes MSA into its results: none is thrown away as a stray reply."""
+    assert _answer(message("MSA|AA|77", *BODY))[1] == "MSA|AA|M-1"
+
+
+def test_a_stray_acknowledgement_is_never_answered() -> None:
+    """Two systems that answer each other's answers never stop."""
+    link = driver().make_link({})
+    link.connection_made(0.0)
+    header = HEADER.replace("ORU^R01", "ACK^R01")
+    assert link.receive_bytes(encode_block(message("MSA|AA|77", header=header)), 0.0) == []
+    assert link.bytes_to_send() == b""
+
+
 def test_a_large_image_is_not_decoded_for_its_acknowledgement() -> None:
     """Only the header is read."""
     text = message(*BODY, "OBX|2|ED|I||^Image^BMP^Base64^" + "A" * 200_000)

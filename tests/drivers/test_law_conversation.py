@@ -134,7 +134,7 @@ def test_no_work_is_said_for_the_container_that_was_asked_about() -> None:
         _OML,
         'SPM|1|||""|||||||U^^HL70369',
         "SAC|||2603140001|||||||R07|3",
-        "ORC|DC||||||||20310304095901",
+        "ORC|DC||||||||20310304095901+0100",
     ]
 
 

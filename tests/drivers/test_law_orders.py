@@ -49,11 +49,11 @@ def test_work_is_written_as_one_message_for_the_container() -> None:
         "PV1||U",
         "SPM|1|2603140001||SER^Serum^HL70487|||||||P^^HL70369||||||20310304081000",
         "SAC|||2603140001|||||||R07|3",
-        "ORC|NW||||||||20310304095901",
+        "ORC|NW||||||||20310304095901+0100",
         "TQ1|||||||||R^^HL70485",
         "OBR||AWOS-9001||GLU^Glucose^99DEMO",
         "TCD|GLU^Glucose^99DEMO|^1^:^10",
-        "ORC|NW||||||||20310304095901",
+        "ORC|NW||||||||20310304095901+0100",
         "TQ1|||||||||S^^HL70485",
         "OBR||AWOS-9002||K^Potassium^99DEMO",
     ]
@@ -64,7 +64,7 @@ def test_a_cancellation_names_the_step_and_nothing_to_do() -> None:
     step = replace(GLUCOSE, action=StepAction.CANCEL)
     written = lines(encode_orders([replace(WORK, steps=(step,), patient=None)], HEADER))
     assert written[-2:] == [
-        "ORC|CA||||||||20310304095901",
+        "ORC|CA||||||||20310304095901+0100",
         "OBR||AWOS-9001||GLU^Glucose^99DEMO",
     ]
 

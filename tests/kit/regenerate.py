@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import drivers
 from drivers.protocols.columns import settings as columns
+from drivers.protocols.framed import settings as framed
 from middleware.delivery.catalogue import discover_connectors
-from middleware.driver import page
+from middleware.driver import page, schema
 from middleware.settings import docs
 from middleware.wire.lis1 import diagram
 from middleware.wire.poct1a import diagram as poct1a_diagram
@@ -27,12 +28,17 @@ GENERATED: dict[str, Sections] = {
     "middleware/wire/lis1/README.md": diagram.sections,
     "middleware/wire/poct1a/README.md": poct1a_diagram.sections,
     "drivers/protocols/columns/README.md": lambda: {"keys": page.section_tables(columns.SECTIONS)},
-    "config/README.md": lambda: {"settings": docs.reference(discover_connectors().factories)},
+    "drivers/protocols/framed/README.md": lambda: {"keys": page.section_tables(framed.SECTIONS)},
+    "config/README.md": lambda: {
+        "settings": docs.reference(discover_connectors().factories),
+        "code columns": docs.code_columns(),
+    },
 }
 
 # A file of the project that is generated as a whole.
 WHOLE: dict[str, Callable[[], str]] = {
     "config/labwire.example.toml": lambda: docs.example(discover_connectors().factories),
+    "config/driver.schema.json": schema.schema_text,
 }
 
 

@@ -18,10 +18,13 @@ from middleware.store.writer import Topic
 from tests.kit.fake_clock import FakeClock
 from tests.kit.instant_store import InstantReader, InstantWriter
 from tests.kit.made_setups import journaled, made_result, made_setup
+from tests.kit.site_settings import profile
 
 
 class SampleIdDriver:
     """Reads a message that is nothing but a sample id; `BAD` it cannot read, `BUG` breaks it."""
+
+    profile = profile("made")
 
     def decode(self, text: bytes, _context: object) -> Envelope:
         if text == b"BAD":

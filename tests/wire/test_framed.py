@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from middleware.wire.events import (
     AcknowledgementConfirmed,
-    Event,
     FrameRefused,
     MessageAbandoned,
     MessageDelivered,
@@ -24,49 +23,25 @@ from middleware.wire.framed import (
     ChecksumKind,
     Frame,
     FrameCutter,
-    FramedLink,
     FrameSpec,
     Skipped,
     encode_frame,
 )
 from middleware.wire.framed.tables import TRANSITIONS, Input, State
-
-ACK, NAK, ENQ, EOT = b"\x06", b"\x15", b"\x05", b"\x04"
-BCC = FrameSpec(checksum=ChecksumKind.XOR_BYTE)
-LINES = FrameSpec(start=b"", ends=(b"\r",), ignored=b"\n", ack=b"", nak=b"")
-SLOW = FrameSpec(ack_min_s=0.5, ack_max_s=5.0)
-BLOCKS = FrameSpec(goes_on=b"\x17", repeated_prefix=3, ends_message=(b"DE",), silence_s=2.0)
-REPORT = FrameSpec(
-    start=b"", ends=(b"\r",), ack=b"", nak=b"", silence_ends=True, silence_s=1.0, joiner=b"\r"
-)
-LISTING = FrameSpec(
-    start=b"", ends=(b"\n",), ends_message=(b"----",), silence_ends=True, silence_s=2.0,
-    joiner=b"\n", ack=b"", nak=b"", max_frame_bytes=40,
-)  # fmt: skip
-CHAIN = FrameSpec(goes_on=b"\x17", repeated_prefix=4, block_mark=2, silence_s=2.0)
-SPECS = [
+from tests.kit.framed_specs import (
+    ACK,
     BCC,
-    LINES,
-    SLOW,
     BLOCKS,
+    ENQ,
+    EOT,
+    LINES,
+    NAK,
     REPORT,
-    FrameSpec(checksum=ChecksumKind.SUM_HEX, checksum_before_end=True, trailer=b"\r\n"),
-    FrameSpec(ends=(), length=5, checksum=ChecksumKind.CRC16_MODBUS_BYTES),
-    CHAIN,
-    LISTING,
-    FrameSpec(start=b"##", ends=(b"%%",), covers_start=True, checksum=ChecksumKind.COMPLEMENT_HEX),
-]
-
-
-def _received(events: list[Event]) -> MessageReceived:
-    (one,) = [event for event in events if isinstance(event, MessageReceived)]
-    return one
-
-
-def _link(spec: FrameSpec) -> FramedLink:
-    link = FramedLink(spec)
-    link.connection_made(0.0)
-    return link
+    SLOW,
+    SPECS,
+    linked,
+    received,
+)
 
 
 def test_the_table_is_total() -> None:
@@ -105,8 +80,8 @@ def test_checksums_give_the_published_check_values(
 
 def test_a_message_is_acknowledged_only_after_its_commit() -> None:
     """The promise of every line, also where no standard asks for it."""
-    link = _link(BCC)
-    event = _received(link.receive_bytes(encode_frame(b"D 1", BCC), 1.0))
+    link = linked(BCC)
+    event = received(link.receive_bytes(encode_frame(b"D 1", BCC), 1.0))
     assert event.text == b"D 1"
     assert link.is_awaiting_commit
     assert link.bytes_to_send() == b""
@@ -117,21 +92,21 @@ def test_a_message_is_acknowledged_only_after_its_commit() -> None:
 
 def test_a_wrong_checksum_is_refused_and_kept_for_evidence() -> None:
     """The analyzer sends it again; the bad bytes stay with the message."""
-    link = _link(BCC)
+    link = linked(BCC)
     good = encode_frame(b"D 1", BCC)
     bad = good[:-1] + bytes((good[-1] ^ 1,))
     events = link.receive_bytes(bad, 1.0)
     assert FrameRefused("received", "checksum_wrong", "the driver's frame") in events
     assert link.bytes_to_send() == NAK
-    event = _received(link.receive_bytes(good, 2.0))
+    event = received(link.receive_bytes(good, 2.0))
     assert event.wire == bad + good
     assert link.counts()["received", "bad_checksum"] == 1
 
 
 def test_an_acknowledgement_leaves_no_earlier_than_the_analyzer_listens() -> None:
     """An analyzer that still turns its line around would miss it."""
-    link = _link(SLOW)
-    event = _received(link.receive_bytes(encode_frame(b"D 1", SLOW), 10.0))
+    link = linked(SLOW)
+    event = received(link.receive_bytes(encode_frame(b"D 1", SLOW), 10.0))
     link.commit(event.token, 10.1)
     assert link.bytes_to_send() == b""
     assert link.is_awaiting_commit
@@ -140,15 +115,15 @@ def test_an_acknowledgement_leaves_no_earlier_than_the_analyzer_listens() -> Non
     assert link.bytes_to_send() == b""
     link.on_deadline(10.5)
     assert link.bytes_to_send() == ACK
-    late = _received(link.receive_bytes(encode_frame(b"D 2", SLOW), 20.0))
+    late = received(link.receive_bytes(encode_frame(b"D 2", SLOW), 20.0))
     link.commit(late.token, 21.0)
     assert link.bytes_to_send() == ACK
 
 
 def test_a_message_that_is_not_stored_in_time_is_refused() -> None:
     """Before the analyzer gives up; a commit that comes later sends nothing."""
-    link = _link(SLOW)
-    event = _received(link.receive_bytes(encode_frame(b"D 1", SLOW), 10.0))
+    link = linked(SLOW)
+    event = received(link.receive_bytes(encode_frame(b"D 1", SLOW), 10.0))
     assert link.on_deadline(15.0) == [TimerExpired("reply_deadline", "the driver's frame")]
     assert link.bytes_to_send() == NAK
     assert link.commit(event.token, 15.1) == []
@@ -157,8 +132,8 @@ def test_a_message_that_is_not_stored_in_time_is_refused() -> None:
 
 def test_the_owner_can_refuse() -> None:
     """The disk is full: the analyzer keeps its result."""
-    link = _link(BCC)
-    event = _received(link.receive_bytes(encode_frame(b"D 1", BCC), 1.0))
+    link = linked(BCC)
+    event = received(link.receive_bytes(encode_frame(b"D 1", BCC), 1.0))
     assert link.refuse(event.token, 1.1) == [
         FrameRefused("received", "not_stored", "the driver's frame")
     ]
@@ -170,19 +145,19 @@ def test_the_owner_can_refuse() -> None:
 
 def test_a_text_that_goes_on_is_joined_without_the_repeated_beginning() -> None:
     """Each block begins with the same three characters; only the last one ends the message."""
-    link = _link(BLOCKS)
+    link = linked(BLOCKS)
     assert not link.is_awaiting_commit
     for text, goes_on in ((b"D  one", True), (b"D   two", False)):
         events = link.receive_bytes(encode_frame(text, BLOCKS, goes_on=goes_on), 1.0)
         assert not [event for event in events if isinstance(event, MessageReceived)]
         assert link.bytes_to_send() == ACK
-    event = _received(link.receive_bytes(encode_frame(b"DE", BLOCKS), 1.5))
+    event = received(link.receive_bytes(encode_frame(b"DE", BLOCKS), 1.5))
     assert event.text == b"D  one two" + b"DE"
 
 
 def test_a_message_that_breaks_off_is_abandoned_for_a_person() -> None:
     """Its first frames were acknowledged."""
-    link = _link(BLOCKS)
+    link = linked(BLOCKS)
     link.receive_bytes(encode_frame(b"D  one", BLOCKS), 1.0)
     assert link.next_deadline() == 3.0
     events = link.on_deadline(3.0)
@@ -197,9 +172,9 @@ def test_a_message_that_breaks_off_is_abandoned_for_a_person() -> None:
 
 def test_a_report_ends_by_silence() -> None:
     """A printer says nothing when it has done."""
-    link = _link(REPORT)
+    link = linked(REPORT)
     link.receive_bytes(b"Sample 1\rpH 7.4\r\r", 1.0)
-    event = _received(link.on_deadline(2.0))
+    event = received(link.on_deadline(2.0))
     assert event.text == b"Sample 1\rpH 7.4"
     link.commit(event.token, 2.1)
     assert link.bytes_to_send() == b""
@@ -207,8 +182,8 @@ def test_a_report_ends_by_silence() -> None:
 
 def test_lines_need_no_start_and_no_reply() -> None:
     """Each line is a message; the one who prints does not listen."""
-    link = _link(LINES)
-    event = _received(link.receive_bytes(b"R,1,5.4\r\nR,2", 1.0))
+    link = linked(LINES)
+    event = received(link.receive_bytes(b"R,1,5.4\r\nR,2", 1.0))
     assert event.text == b"R,1,5.4"
     link.receive_bytes(b",5.6\r\n", 1.1)
     (second,) = [e for e in link.commit(event.token, 1.2) if isinstance(e, MessageReceived)]
@@ -219,33 +194,33 @@ def test_lines_need_no_start_and_no_reply() -> None:
 def test_an_enquiry_is_answered_and_a_repeated_frame_tells_that_our_reply_was_lost() -> None:
     """Then the first acknowledgement is not known to have arrived."""
     spec = FrameSpec(enquiry=ENQ, ignored=EOT)
-    link = _link(spec)
+    link = linked(spec)
     link.receive_bytes(ENQ, 0.5)
     assert link.bytes_to_send() == ACK
     first = encode_frame(b"D 1", spec)
-    event = _received(link.receive_bytes(first, 1.0))
+    event = received(link.receive_bytes(first, 1.0))
     link.commit(event.token, 1.0)
     again = link.receive_bytes(EOT + ENQ + first, 2.0)
     assert not [one for one in again if isinstance(one, AcknowledgementConfirmed)]
-    link.commit(_received(again).token, 2.0)
+    link.commit(received(again).token, 2.0)
     third = link.receive_bytes(encode_frame(b"D 2", spec), 3.0)
     assert AcknowledgementConfirmed(2) in third
 
 
 def test_what_stops_inside_a_frame_is_given_up() -> None:
     """The cable was pulled: the next frame is read from its own start."""
-    link = _link(BCC)
+    link = linked(BCC)
     link.receive_bytes(b"\x02D 12", 1.0)
     assert not link.is_neutral
     events = link.on_deadline(11.0)
     assert FrameRefused("received", "receive_timeout", "the driver's frame") in events
-    assert _received(link.receive_bytes(encode_frame(b"D 2", BCC), 12.0)).text == b"D 2"
+    assert received(link.receive_bytes(encode_frame(b"D 2", BCC), 12.0)).text == b"D 2"
 
 
 def test_a_frame_without_end_takes_no_more_memory_than_a_frame_may() -> None:
     """Whatever is connected to the port."""
     spec = FrameSpec(max_frame_bytes=1000)
-    link = _link(spec)
+    link = linked(spec)
     link.receive_bytes(b"\x02", 0.0)
     for _ in range(100):
         link.receive_bytes(b"x" * 500, 0.1)
@@ -256,7 +231,7 @@ def test_a_frame_without_end_takes_no_more_memory_than_a_frame_may() -> None:
 
 def test_a_message_is_sent_again_until_it_is_taken() -> None:
     """Both roles from one link: an emulator, and later answers to queries."""
-    link = _link(BCC)
+    link = linked(BCC)
     send_id = link.send_message(b"S 1", 0.0)
     frame = encode_frame(b"S 1", BCC)
     assert link.bytes_to_send() == frame
@@ -278,142 +253,6 @@ def test_a_message_is_sent_again_until_it_is_taken() -> None:
     assert link.on_deadline(deadline) == [
         MessageNotDelivered(unsendable, "no_reply", "the driver's frame")
     ]
-
-
-def _abandoned(events: list[Event]) -> list[tuple[bytes, str]]:
-    return [(one.text, one.reason) for one in events if isinstance(one, MessageAbandoned)]
-
-
-@pytest.mark.parametrize("way", ["enquiry", "part", "wrong"])
-def test_no_reply_of_any_kind_leaves_too_soon(way: str) -> None:
-    """Also not the one to a frame in the middle, to a bad one, and to an enquiry."""
-    spec = FrameSpec(
-        ack_min_s=0.5, enquiry=ENQ, ends_message=(b"DE",), checksum=ChecksumKind.SUM_HEX
-    )
-    link = _link(spec)
-    sent = {"enquiry": ENQ, "part": encode_frame(b"D 1", spec), "wrong": b"\x02D 1\x0300"}[way]
-    link.receive_bytes(sent, 1.0)
-    assert link.bytes_to_send() == b""
-    assert not link.is_neutral
-    assert link.next_deadline() == 1.5
-    link.receive_bytes(encode_frame(b"DE", spec), 1.1)
-    events = link.on_deadline(1.5)
-    assert link.bytes_to_send() == (NAK if way == "wrong" else ACK)
-    assert _received(events).text == (b"D 1DE" if way == "part" else b"DE")
-
-
-def test_a_block_that_comes_again_is_not_joined_twice() -> None:
-    """Our acknowledgement was lost in the middle of a text."""
-    link = _link(CHAIN)
-    first = encode_frame(b"D 1200abc", CHAIN, goes_on=True)
-    link.receive_bytes(first, 1.0)
-    link.receive_bytes(first, 1.5)
-    assert link.bytes_to_send() == ACK + ACK
-    event = _received(link.receive_bytes(encode_frame(b"D 12EEdef", CHAIN), 2.0))
-    assert event.text == b"D 1200abcdef"
-
-
-def test_a_block_of_another_text_is_never_joined() -> None:
-    """The rest of one sample's telegram did not come: the next sample's must not stand in its place."""
-    link = _link(CHAIN)
-    link.receive_bytes(encode_frame(b"D 1200abc", CHAIN, goes_on=True), 1.0)
-    events = link.receive_bytes(encode_frame(b"D 1300xyz", CHAIN), 1.5)
-    assert _abandoned(events) == [(b"D 1200abc", "text_not_continued")]
-    assert _received(events).text == b"D 1300xyz"
-
-
-def test_a_blank_telegram_is_acknowledged_and_is_no_message() -> None:
-    """An analyzer that asks in this way whether we are there goes on."""
-    link = _link(BCC)
-    events = link.receive_bytes(encode_frame(b"  ", BCC), 1.0)
-    assert link.bytes_to_send() == ACK
-    assert not [one for one in events if isinstance(one, MessageReceived)]
-
-
-def test_a_report_that_lost_a_line_does_not_pass_for_a_whole_one() -> None:
-    """The line could have been the patient's number; nobody sends it again."""
-    link = _link(LISTING)
-    link.receive_bytes(b"Report\n" + b"x" * 60 + b"\nK 4.1\n", 1.0)
-    events = link.receive_bytes(b"------\n", 1.1)
-    assert _abandoned(events) == [(b"Report\nK 4.1\n------", "frame_lost")]
-    whole = link.receive_bytes(b"Report\nK 4.2\n------\n", 2.0)
-    assert _received(whole).text == b"Report\nK 4.2\n------"
-
-
-def test_a_report_after_a_bad_line_and_a_silence_is_whole() -> None:
-    """Noise in the night does not spoil the morning's first report."""
-    link = _link(LISTING)
-    link.receive_bytes(b"x" * 60 + b"\n", 1.0)
-    assert _received(link.receive_bytes(b"Report\n------\n", 10.0)).text == b"Report\n------"
-
-
-def test_a_slow_line_does_not_end_a_report() -> None:
-    """Bytes of a line that is not at its end are no silence."""
-    link = _link(LISTING)
-    link.receive_bytes(b"Report\n", 1.0)
-    link.receive_bytes(b"K ", 2.5)
-    assert link.on_deadline(3.0) == []
-    link.receive_bytes(b"4.1\n", 4.0)
-    assert _received(link.on_deadline(6.0)).text == b"Report\nK 4.1"
-
-
-def test_a_report_whose_last_line_breaks_off_is_kept_for_a_person() -> None:
-    """Half a number is another number."""
-    link = _link(LISTING)
-    link.receive_bytes(b"Report\nK 4", 1.0)
-    assert _abandoned(link.on_deadline(3.0)) == [(b"Report\nK 4", "receive_timeout")]
-    link.receive_bytes(b"Rep", 5.0)
-    assert _abandoned(link.on_deadline(7.0)) == [(b"Rep", "receive_timeout")]
-
-
-def test_lines_that_wait_for_a_commit_survive_the_end_of_the_connection() -> None:
-    """The one who prints does not print again."""
-    link = _link(LINES)
-    event = _received(link.receive_bytes(b"R,1\r\nR,2\r\n", 1.0))
-    link.receive_bytes(b"R,3\r", 1.1)
-    assert _abandoned(link.connection_lost(1.2)) == [(b"R,2\rR,3\r", "connection_lost")]
-    assert link.commit(event.token, 1.3) == []
-
-
-@pytest.mark.parametrize("size", [1, 7, 1000])
-def test_the_tail_of_a_line_that_is_too_long_is_no_line(size: int) -> None:
-    """However it was cut into reads: a picture in a line does not become a result."""
-    cutter = FrameCutter(LISTING)
-    data = b"a" * 100 + b"R,1,5.4\nR,2,5.6\n"
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    told = [event for piece in pieces for event in cutter.feed(piece)]
-    assert [getattr(one, "text", None) for one in told] == [None, b"R,2,5.6"]
-
-
-def test_a_message_beyond_measure_is_given_up_whole() -> None:
-    """Its end alone is no message."""
-    spec = FrameSpec(ends_message=(b"DE",), max_message_bytes=10)
-    link = _link(spec)
-    for text in (b"D 12345", b"D 67890", b"D 1"):
-        link.receive_bytes(encode_frame(text, spec), 1.0)
-    assert link.bytes_to_send() == ACK + NAK + ACK
-    assert _abandoned(link.receive_bytes(encode_frame(b"DE", spec), 1.1)) == [
-        (b"D 1DE", "frame_lost")
-    ]
-    assert link.bytes_to_send() == NAK
-
-
-def test_a_reply_of_two_bytes_may_come_in_two_reads() -> None:
-    """What is told does not depend on reads."""
-    spec = FrameSpec(ack=b"\x10\x06", nak=b"\x10\x15")
-    link = _link(spec)
-    send_id = link.send_message(b"S 1", 0.0)
-    link.receive_bytes(b"\x10", 0.1)
-    assert MessageDelivered(send_id, b"\x10\x06") in link.receive_bytes(b"\x06", 0.2)
-
-
-@pytest.mark.slow
-def test_a_flood_of_single_letters_is_linear_work() -> None:
-    """Each a line of one report, or noise between frames."""
-    link = _link(REPORT)
-    for at in range(4):
-        link.receive_bytes(b"x\r" * 32_000, at * 0.01)
-    _link(BCC).receive_bytes(ACK + b"y" * 300_000, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -482,7 +321,7 @@ def _plain(event: Any) -> Any:
 def test_no_bytes_make_a_link_raise(pieces: list[bytes]) -> None:
     """Whatever the peer is."""
     for spec in SPECS:
-        link = _link(spec)
+        link = linked(spec)
         now = 0.0
         for piece in pieces:
             now += 0.4

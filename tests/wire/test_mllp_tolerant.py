@@ -204,6 +204,15 @@ def test_a_tolerant_link_takes_any_bytes_and_acknowledges_nothing_that_is_not_co
     assert link.is_neutral
 
 
+@pytest.mark.parametrize("flood", [b"\x0bA", b"\x0bMSH|", b"\rMSH|"])
+def test_a_flood_of_fragments_becomes_one_incomplete_message(flood: bytes) -> None:
+    """A megabyte of beginnings must not become a hundred thousand rows of the journal; nothing of it is lost."""
+    link = _link(START_MISSING, SEVERAL_IN_BLOCK)
+    events = link.receive_bytes(flood * 10_000, 0.0)
+    (one,) = [event for event in events if isinstance(event, MessageAbandoned)]
+    assert len(one.text) >= 10_000
+
+
 def test_each_message_of_a_block_is_acknowledged_under_its_own_number() -> None:
     """The second one is looked at when the first one is stored."""
     link = _link(SEVERAL_IN_BLOCK)

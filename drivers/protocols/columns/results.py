@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from drivers.protocols.columns.row import Row
-from drivers.protocols.columns.scale import scaled
 from drivers.protocols.columns.settings import ColumnsSettings
 from drivers.protocols.columns.times import TimeReader
+from middleware.driver.dilution import read_factor, unread_factor
 from middleware.driver.mapping import Locate, split_flags, text_reader
+from middleware.driver.policy import policy_of
 from middleware.driver.profile import Profile, ResultSection
-from middleware.driver.values import REASON_NO_TEST, SentValue, ValuePolicy
+from middleware.driver.values import REASON_NO_TEST, SentValue
 from middleware.errors import DriverError
 from middleware.model import (
     AbnormalFlag,
@@ -26,7 +25,6 @@ from middleware.model import (
     proven,
 )
 
-_FACTOR = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8})?")
 _FROM_ANALYZER = "I"  # LIS02-A2 10.3
 _GENERIC_COMMENT = "G"  # LIS02-A2 10.5
 _new_result = proven(Result)
@@ -60,8 +58,7 @@ class ResultReader:
         self._test_detail = text_reader(section.test_detail, locate)
         self._value = section.value
         self._is_nothing = frozenset(settings.nothing)
-        self._policy = _policy(profile)
-        self._scales = settings.scales
+        self._policy = policy_of(profile)
         self._unit = text_reader(section.unit, locate)
         self._range = text_reader(section.reference_range, locate)
         self._flags = text_reader(section.flags, locate)
@@ -105,14 +102,16 @@ class ResultReader:
             reference_range=self._range(row),
             abnormal_flags=flags,
             abnormal_flags_raw=flags_text,
-            instrument_flags=tuple(dict.fromkeys((*own_flags, *self._raised(row)))),
+            instrument_flags=tuple(
+                dict.fromkeys((*own_flags, *self._raised(row), *unread_factor(dilution)))
+            ),
             status=status,
             status_raw=status_text,
             measured=self._time.read(row, time_zone),
             operator=self._operator(row),
             module=self._module(row),
             reagent_lot=self._lot(row),
-            dilution_factor=_factor(dilution) if dilution else None,
+            dilution_factor=read_factor(dilution) if dilution else None,
             comments=self._said(row),
             source=_new_pointer(record=row.line, name=row.name),
         )
@@ -123,11 +122,11 @@ class ResultReader:
         raw = row.texts.get(self._value, "")
         text = "" if raw.strip() in self._is_nothing else raw
         status, flags = beside
-        value = self._policy.plain_number(raw, status) if code else None
+        value = self._policy.plain_number(raw, status, unit) if code else None
         if value is None:
             reason = "" if code else REASON_NO_TEST
             value = self._policy.explain(SentValue(text, raw, unit, status, flags, reason=reason))
-        return scaled(value, unit, self._scales) if self._scales else (value, unit)
+        return value, self._policy.shown_unit(unit, value)
 
     def _raised(self, row: Row) -> list[str]:
         """The alarms of a row, by column and by heading."""
@@ -154,15 +153,6 @@ def _split(text: str, separator: str) -> list[str]:
     return [part for one in parts if (part := one.strip())]
 
 
-def _policy(profile: Profile) -> ValuePolicy:
-    values = profile.values
-    return ValuePolicy(
-        frozenset(values.rules),
-        frozenset(word.casefold() for word in values.qualitative),
-        frozenset(word.casefold() for word in values.masked),
-    )
-
-
 def _flag_table(section: ResultSection) -> Mapping[str, AbnormalFlag]:
     """A table of results has no standard that gives flags a meaning: only the profile does."""
     table = section.flags.table if section.flags is not None else None
@@ -179,10 +169,3 @@ def _status_table(section: ResultSection) -> Mapping[str, ResultStatus]:
             what_to_do='Write status = { path = "…", table = { "…" = "final" } }.',
         )
     return section.status.table
-
-
-def _factor(text: str) -> Decimal | None:
-    """A dilution factor; None for what is no plain number above zero."""
-    if not _FACTOR.fullmatch(text):
-        return None
-    return Decimal(text) or None

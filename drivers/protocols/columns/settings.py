@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -13,8 +12,6 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from middleware.driver.profile import describe_mistakes
 from middleware.driver.rules import PathText, Section
 from middleware.errors import DriverError
-
-LARGEST_FACTOR = Decimal("1e12")
 
 
 def _compiles(pattern: str) -> str:
@@ -152,18 +149,6 @@ class RepeatSection(Section):
         return frozenset(self.columns)
 
 
-class Scale(Section):
-    """What one unit of the file means."""
-
-    unit: str = Field(description="The unit that the value has after multiplication.")
-    factor: Decimal = Field(
-        default=Decimal(1),
-        gt=0,
-        le=LARGEST_FACTOR,
-        description="What the number is multiplied by, written as text.",
-    )
-
-
 class ColumnsSettings(Section):
     """How the table of a file is read."""
 
@@ -230,10 +215,6 @@ class ColumnsSettings(Section):
     )
     wide: WideSection | None = Field(default=None, description="A column for each test.")
     repeat: RepeatSection | None = Field(default=None, description="Groups of columns in a row.")
-    scales: Mapping[str, Scale] = Field(
-        default_factory=dict,
-        description="What each unit of the file means; when given, a number in any other unit is held.",
-    )
 
     @model_validator(mode="after")
     def _columns_have_names(self) -> Self:
@@ -268,7 +249,6 @@ SECTIONS: tuple[type[Section], ...] = (
     WideSection,
     UnitsRow,
     RepeatSection,
-    Scale,
 )
 """Every table of the section, for its reference."""
 

@@ -14,7 +14,6 @@ from drivers.protocols.columns.settings import (
     ColumnsSettings,
     PartName,
     Pattern,
-    Scale,
 )
 from drivers.protocols.framed.frame import Bytes, FrameSection
 from middleware.driver.profile import LinkSection, describe_mistakes
@@ -167,9 +166,6 @@ class FramedSettings(Section):
         default="",
         description="Regular expression for a whole sample id; another is in doubt, and held.",
     )
-    scales: Mapping[str, Scale] = Field(
-        default_factory=dict, description="What each unit means; when given, any other is held."
-    )
 
     @model_validator(mode="after")
     def _is_one_shape(self) -> Self:
@@ -219,7 +215,6 @@ class FramedSettings(Section):
             alarms=self.alarms,
             comments=self.comments,
             sample_id_pattern=self.sample_id_pattern,
-            scales=self.scales,
         )
 
 
@@ -229,7 +224,6 @@ SECTIONS: tuple[type[Section], ...] = (
     GroupSection,
     JoinRule,
     AlarmRule,
-    Scale,
 )
 """Every table of the section, for its reference."""
 

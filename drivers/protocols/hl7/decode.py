@@ -18,6 +18,7 @@ from drivers.protocols.hl7.section import Hl7Section, read_section
 from drivers.protocols.hl7.specimens import SpecimenReader
 from drivers.protocols.hl7.texts import read_texts
 from middleware.driver.api import DecodeContext
+from middleware.driver.culture import bind
 from middleware.driver.mapping import RoleFound, text_reader
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
@@ -116,7 +117,7 @@ class MessageReader:
             analyzer_serial=self._serial(header),
             message_control_id=self._control_id(header),
             sent_at_text=self._sent_at(header),
-            results=tuple(read.results),
+            results=bind(read.results) if self._profile.culture else tuple(read.results),
             queries=self._queries.read(message),
             statuses=(*_statuses(parts.before), *read.statuses),
             unread=tuple(read.unread),

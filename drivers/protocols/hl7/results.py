@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 
 from drivers.protocols.hl7.groups import Observed
+from drivers.protocols.hl7.isolates import isolate_reader, panel_of
 from drivers.protocols.hl7.paths import Scope, check_paths, key_of, locate, read_together
 from drivers.protocols.hl7.remarks import Remarks, comment, read_remarks
 from drivers.protocols.hl7.section import Hl7Section, TextRule
 from drivers.protocols.hl7.sent_value import Said, ValueReader
-from drivers.protocols.hl7.tables import ABNORMAL_FLAGS, NO_FLAGS, RESULT_STATUSES
+from drivers.protocols.hl7.tables import (
+    ABNORMAL_FLAGS,
+    NO_FLAGS,
+    RESULT_STATUSES,
+    SUSCEPTIBILITIES,
+)
+from middleware.driver.dilution import read_factor, unread_factor
 from middleware.driver.mapping import split_flags
+from middleware.driver.policy import policy_of
 from middleware.driver.profile import Profile, ResultSection
 from middleware.driver.rules import PathRule
 from middleware.driver.times import read_time
-from middleware.driver.values import ValuePolicy, shown_unit
 from middleware.model import (
     AbnormalFlag,
     AnalyzerStatus,
@@ -33,7 +39,6 @@ from middleware.model import (
 from middleware.wire.hl7 import Segment
 
 _KNOWN = 1024  # bound of a cache; an analyzer has a few dozen flags
-_FACTOR = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8})?")
 _RUN = re.compile(r"[1-9][0-9]{0,3}")
 _LONGEST_STATUS_TEXT = 200  # the journal keeps the whole segment
 _SEGMENTS = frozenset(
@@ -81,16 +86,11 @@ class ResultReader:
     """I make a Result from an observation and the group that it stands in."""
 
     def __init__(self, profile: Profile, section: Hl7Section) -> None:
-        of_result, values = profile.result, profile.values
+        of_result = profile.result
         _check(of_result, section)
-        self._value = ValueReader(
-            of_result.value,
-            ValuePolicy(
-                frozenset(values.rules),
-                frozenset(word.casefold() for word in values.qualitative),
-                frozenset(word.casefold() for word in values.masked),
-            ),
-        )
+        self._policy = policy = policy_of(profile)
+        self._value = ValueReader(of_result.value, policy)
+        self._renames_units = bool(policy.scales)
         self._texts = read_together(
             (
                 PathRule(path="OBX-2"),
@@ -109,10 +109,12 @@ class ResultReader:
                 of_result.test_detail,
                 section.run,
                 _PARENT,
+                profile.culture.isolate if profile.culture is not None else None,
             ),
             "OBX",
         )
-        self._flags = _flags_reader(of_result)
+        self._flags = _flags_reader(of_result, has_isolates=profile.culture is not None)
+        self._isolate = isolate_reader(profile.culture)
         self._statuses = _statuses(of_result)
         self._time_format = of_result.measured_at.format if of_result.measured_at else ""
         self._no_flag = frozenset(of_result.no_flag)
@@ -130,7 +132,7 @@ class ResultReader:
         obx, scope = observed.obx, _scope_of(observed, place.scope)
         texts = self._texts(scope, obx)
         value_type, code, name, test_id, unit, usual, flags_text, status_text = texts[:8]
-        time, operator, module, lot, dilution, detail, run_text, parent = texts[8:]
+        time, operator, module, lot, dilution, detail, run_text, parent, number = texts[8:]
         if value_type in self._not_results or self._is_supplement(scope):
             return _status(obx, value_type)
         marks = obx.delimiters
@@ -149,7 +151,8 @@ class ResultReader:
         if flags.words:
             remarks = remarks.beside(Remarks(flags.words))
         run = int(run_text) if _RUN.fullmatch(run_text) else 0
-        detail = "/".join(filter(None, (detail, run_text if not run else "", parent)))
+        isolate = self._isolate(scope, number, code, value) if parent or number else None
+        detail = "/".join(filter(None, (detail, run_text if not run else "", parent or number)))
         return _new_result(
             specimen=place.specimen,
             test_code=code,
@@ -158,22 +161,29 @@ class ResultReader:
             test_id_raw=test_id,
             run=place.next_run((code, detail), run),
             value=value,
-            unit=shown_unit(unit, value) if value.rule else unit,
-            unit_ucum="",  # said by nobody yet
+            unit=self._policy.shown_unit(unit, value)
+            if value.rule or self._renames_units
+            else unit,
+            unit_ucum="",  # `middleware.driver.finish` knows
             reference_range=usual,
             abnormal_flags=flags.known,
             abnormal_flags_raw=flags_text,
-            instrument_flags=flags.own + remarks.alarms,
+            instrument_flags=flags.own
+            + remarks.alarms
+            + (unread_factor(dilution) if dilution else ()),
             status=status,
             status_raw=status_text,
             measured=read_time(time, place.time_zone, self._time_format),
             operator=operator,
             module=module,
             reagent_lot=lot,
-            dilution_factor=_factor(dilution) if dilution else None,
+            dilution_factor=read_factor(dilution) if dilution else None,
             is_manual=self._is_edited(scope),
             comments=remarks.comments,
             source=_pointer(obx.index, "OBX"),
+            isolate=isolate,
+            parent=None,
+            result_group="" if isolate is None else panel_of(scope),
         )
 
 
@@ -215,9 +225,12 @@ def _test_of(rules: Sequence[TextRule]) -> Callable[[Scope], bool]:
     return fits
 
 
-def _flags_reader(section: ResultSection) -> Callable[[str, str, str], Flags]:
+def _flags_reader(
+    section: ResultSection, *, has_isolates: bool
+) -> Callable[[str, str, str], Flags]:
     table = section.flags.table if section.flags is not None else None
-    known: Mapping[str, AbnormalFlag] = ABNORMAL_FLAGS if table is None else table
+    of_standard = {**ABNORMAL_FLAGS, **SUSCEPTIBILITIES} if has_isolates else ABNORMAL_FLAGS
+    known: Mapping[str, AbnormalFlag] = of_standard if table is None else table
     no_flag = NO_FLAGS | frozenset(section.no_flag)
 
     @lru_cache(maxsize=_KNOWN)
@@ -252,13 +265,6 @@ def _statuses(section: ResultSection) -> dict[str, ResultStatus]:
     if section.status is None:
         return {"": ResultStatus.FINAL}
     return dict(RESULT_STATUSES if section.status.table is None else section.status.table)
-
-
-def _factor(text: str) -> Decimal | None:
-    """A dilution factor; None for what is no plain number above zero."""
-    if not _FACTOR.fullmatch(text):
-        return None
-    return Decimal(text) or None
 
 
 def _check(section: ResultSection, own: Hl7Section) -> None:

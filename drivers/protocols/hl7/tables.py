@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from middleware.model import AbnormalFlag, ResultStatus, SampleRole
 
-# HL7 table 0078. Susceptibilities (S, R, I, MS, VS) and what later versions add stay the analyzer's own flags.
+# HL7 table 0078. What later versions add stays the analyzer's own flag.
 ABNORMAL_FLAGS: Mapping[str, AbnormalFlag] = MappingProxyType(
     {
         "N": AbnormalFlag.NORMAL,
@@ -23,6 +23,18 @@ ABNORMAL_FLAGS: Mapping[str, AbnormalFlag] = MappingProxyType(
         "D": AbnormalFlag.SIGNIFICANT_DOWN,
         "B": AbnormalFlag.BETTER,
         "W": AbnormalFlag.WORSE,
+    }
+)
+# HL7 table 0078 (SDD and NS: 2.7 and later), of results of an isolate only: elsewhere the letters are a maker's own.
+SUSCEPTIBILITIES: Mapping[str, AbnormalFlag] = MappingProxyType(
+    {
+        "S": AbnormalFlag.SUSCEPTIBLE,
+        "SDD": AbnormalFlag.SUSCEPTIBLE_DOSE_DEPENDENT,
+        "MS": AbnormalFlag.MODERATELY_SUSCEPTIBLE,
+        "VS": AbnormalFlag.VERY_SUSCEPTIBLE,
+        "I": AbnormalFlag.INTERMEDIATE,
+        "R": AbnormalFlag.RESISTANT,
+        "NS": AbnormalFlag.NON_SUSCEPTIBLE,
     }
 )
 # OBX-8 in words that say nothing.

@@ -34,7 +34,6 @@ from middleware.wire.hl7 import (
 )
 
 LONGEST_AWOS_ID = 20
-LOCAL_TIME = 14  # of a moment, without its offset: what analyzers expect in ORC-9
 _CONTAINER_FIELD = 3
 _KIND = ("OML", "O33", "OML_O33")
 _ROLES = {SampleRole.PATIENT: "P", SampleRole.QC: "Q", SampleRole.CALIBRATOR: "C"}
@@ -55,7 +54,7 @@ def encode_orders(works: Sequence[ContainerWork], header: OrderHeader) -> bytes:
     for number, work in enumerate(works, start=1):
         lines += _container(number, work)
         for step in work.steps:
-            lines += _step(step, moment[:LOCAL_TIME])
+            lines += _step(step, moment)
     return compose(lines, UTF_8)
 
 
@@ -168,7 +167,7 @@ def _negative(
         written(header, marks),
         segment("SPM", {1: "1", 4: Raw(NULL), 11: unknown}, marks),
         segment("SAC", _sac(*place), marks),
-        segment("ORC", {1: OrderControl.NO_WORK, 9: stamp.time_text[:LOCAL_TIME]}, marks),
+        segment("ORC", {1: OrderControl.NO_WORK, 9: stamp.time_text}, marks),
     ]
     return compose(lines, charset_of(message) or UTF_8)
 

@@ -10,6 +10,7 @@ from drivers.protocols.lis2.decode import MessageReader
 from drivers.protocols.lis2.glance import glance
 from drivers.protocols.lis2.identify import HeaderIdentity
 from drivers.protocols.lis2.several import FileReader
+from drivers.protocols.lis2.speak import Lis2Voice
 from middleware.driver.api import NO_CONTEXT, AnalyzerIdentity, DecodeContext, LinkContext
 from middleware.driver.profile import LinkSection, Profile, describe_mistakes
 from middleware.driver.quirks import RECORD_QUIRKS
@@ -85,6 +86,10 @@ class Lis2Driver:
         envelope = self._reader.read(message, context)
         message.cut()
         return envelope
+
+    def voice(self) -> Lis2Voice:
+        """The analyzer's side (`middleware.driver.speak.SpeakingDriver`)."""
+        return Lis2Voice(self._profile)
 
     def _parse(self, text: bytes, context: DecodeContext) -> Message:
         try:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 
 from drivers.protocols.lis2.paths import check_paths, read_together
@@ -13,10 +11,11 @@ from drivers.protocols.lis2.remarks import Remarks, read_remarks
 from drivers.protocols.lis2.sent_value import ValueReader
 from drivers.protocols.lis2.tables import ABNORMAL_FLAGS, RESULT_STATUSES
 from drivers.protocols.lis2.universal_test_id import UniversalTestId, universal_test_id_reader
+from middleware.driver.dilution import read_factor, unread_factor
 from middleware.driver.mapping import split_flags
+from middleware.driver.policy import policy_of
 from middleware.driver.profile import Profile, ResultSection
 from middleware.driver.times import read_time
-from middleware.driver.values import ValuePolicy, shown_unit
 from middleware.model import (
     AbnormalFlag,
     Result,
@@ -29,7 +28,6 @@ from middleware.wire.lis2 import Record
 
 _KNOWN_FLAG_TEXTS = 1024  # bound of a cache; an analyzer has a few dozen
 _KNOWN_POINTERS = 1024  # as many records as long messages have
-_FACTOR = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8})?")
 
 Flags = tuple[tuple[AbnormalFlag, ...], tuple[str, ...]]
 
@@ -61,17 +59,12 @@ class ResultReader:
     """I make a Result from a result record and the specimen that it stands under."""
 
     def __init__(self, profile: Profile) -> None:
-        section, values = profile.result, profile.values
+        section = profile.result
         _check(section)
         self._test_id = universal_test_id_reader(section)
-        self._value = ValueReader(
-            section.value,
-            ValuePolicy(
-                frozenset(values.rules),
-                frozenset(word.casefold() for word in values.qualitative),
-                frozenset(word.casefold() for word in values.masked),
-            ),
-        )
+        self._policy = policy = policy_of(profile)
+        self._value = ValueReader(section.value, policy)
+        self._renames_units = bool(policy.scales)
         self._texts = read_together(
             (
                 section.test_name,
@@ -109,6 +102,8 @@ class ResultReader:
         if record.children:
             remarks = remarks.beside(self.remarks(record))
         value = self._value.read(record, test_id.code, unit, status, flags_text)
+        if value.rule or self._renames_units:
+            unit = self._policy.shown_unit(unit, value)
         return _new_result(
             specimen=place.specimen,
             test_code=test_id.code,
@@ -117,22 +112,27 @@ class ResultReader:
             test_id_raw=test_id.raw,
             run=place.next_run(test_id),
             value=value,
-            unit=shown_unit(unit, value) if value.rule else unit,
-            unit_ucum="",  # said by nobody yet
+            unit=unit,
+            unit_ucum="",  # `middleware.driver.finish` knows
             reference_range=usual,
             abnormal_flags=flags,
             abnormal_flags_raw=flags_text,
-            instrument_flags=own_flags + remarks.alarms,
+            instrument_flags=own_flags
+            + remarks.alarms
+            + (unread_factor(dilution) if dilution else ()),
             status=status,
             status_raw=status_text,
             measured=read_time(time, place.time_zone, self._time_format),
             operator=operator,
             module=module,
             reagent_lot=lot,
-            dilution_factor=_factor(dilution) if dilution else None,
+            dilution_factor=read_factor(dilution) if dilution else None,
             is_manual=False,
             comments=remarks.comments,
             source=_pointer(record.index, record.letter),
+            isolate=None,
+            parent=None,
+            result_group="",
         )
 
 
@@ -159,13 +159,6 @@ def _statuses(section: ResultSection) -> dict[str, ResultStatus]:
     if section.status is None:
         return {"": ResultStatus.FINAL}
     return dict(RESULT_STATUSES if section.status.table is None else section.status.table)
-
-
-def _factor(text: str) -> Decimal | None:
-    """A dilution factor; None for what is no plain number above zero."""
-    if not _FACTOR.fullmatch(text):
-        return None
-    return Decimal(text) or None
 
 
 def _check(section: ResultSection) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from decimal import Decimal
 
 from drivers.protocols.poct1a.paths import (
     Chain,
@@ -24,9 +22,11 @@ from drivers.protocols.poct1a.tables import (
     SERVICE_NORMAL,
 )
 from drivers.protocols.poct1a.times import read_moment
+from middleware.driver.dilution import read_factor, unread_factor
 from middleware.driver.mapping import split_flags, text_reader
+from middleware.driver.policy import policy_of
 from middleware.driver.profile import Profile, ResultSection
-from middleware.driver.values import REASON_NO_TEST, SentValue, ValuePolicy
+from middleware.driver.values import REASON_NO_TEST, SentValue
 from middleware.model import (
     Comment,
     Result,
@@ -37,7 +37,6 @@ from middleware.model import (
 )
 from middleware.wire.poct1a import Element
 
-_FACTOR = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8})?")
 _QUALITATIVE = "OBS.qualitative_value"
 MOST_NOTES = 50
 """Notes of one element that are shown; more are counted."""
@@ -67,13 +66,9 @@ class ResultReader:
     """I make a Result from an observation and the specimen that it belongs to."""
 
     def __init__(self, profile: Profile) -> None:
-        section, values = profile.result, profile.values
+        section = profile.result
         _check(section)
-        self._policy = ValuePolicy(
-            frozenset(values.rules),
-            frozenset(word.casefold() for word in values.qualitative),
-            frozenset(word.casefold() for word in values.masked),
-        )
+        self._policy = policy_of(profile)
         self._value = parse_path(section.value)
         self._texts = {name: text_reader(getattr(section, name), locate) for name in _TEXTS}
         self._lots = (
@@ -96,6 +91,7 @@ class ResultReader:
         status = self._status(text["status"], chain)
         flags, own_flags = split_flags([text["flags"]] if text["flags"] else [], self._flags)
         own_flags = tuple(flag for flag in own_flags if flag not in self._no_flag)
+        value = self._read_value(chain, text, status, self._doubt(text, place, method))
         return Result(
             specimen=place.specimen,
             test_code=text["test_code"],
@@ -103,19 +99,21 @@ class ResultReader:
             test_detail=text["test_detail"],
             test_id_raw=self._test_id_raw(chain),
             run=place.next_run(text["test_code"], text["test_detail"]),
-            value=self._read_value(chain, text, status, self._doubt(text, place, method)),
-            unit=text["unit"],
+            value=value,
+            unit=self._policy.shown_unit(text["unit"], value),
             reference_range=text["reference_range"],
             abnormal_flags=flags,
             abnormal_flags_raw=text["flags"],
-            instrument_flags=own_flags + self._service_flags(chain, method),
+            instrument_flags=own_flags
+            + self._service_flags(chain, method)
+            + unread_factor(text["dilution"]),
             status=status,
             status_raw=text["status"],
             measured=read_moment(text["measured_at"], place.time_zone, self._time_format),
             operator=text["operator"],
             module=text["module"],
             reagent_lot=self._lots_of(chain),
-            dilution_factor=_factor(text["dilution"]),
+            dilution_factor=read_factor(text["dilution"]),
             is_manual=method == METHOD_MANUAL,
             comments=(*place.said, *self._remarks(chain)),
             source=SourcePointer(record=number, name="OBS"),
@@ -207,11 +205,6 @@ def _sent(chain: Chain, object_name: str, field_name: str) -> tuple[str, str]:
             return child.attributes.get("V", ""), child.attributes.get("NULL", "")
         return one.get(field_name.partition(".")[2]), ""
     return "", ""
-
-
-def _factor(text: str) -> Decimal | None:
-    """A dilution factor; None for what is no plain number above zero."""
-    return (Decimal(text) or None) if _FACTOR.fullmatch(text) else None
 
 
 _TEXTS = (

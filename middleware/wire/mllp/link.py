@@ -3,7 +3,8 @@ and answers them.
 
 Theory of operation.
 - A block is a reply when it is of type ACK or has an MSA segment. It is matched by MSA-2 to a
-  message under way, or counted and ignored. A reply is never answered.
+  message under way, or counted and ignored; but one that brings results and belongs to nothing of ours is a message.
+  A reply is never answered.
 - Every other block is a message. One at a time waits for `commit` or `refuse`; the blocks after it
   wait in order, and further bytes are held. Only `commit` writes an accepting acknowledgement:
   none exists before the message is on stable storage.
@@ -14,6 +15,7 @@ Theory of operation.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +47,10 @@ from middleware.wire.mllp.framing import (
 from middleware.wire.mllp.options import MllpLinkOptions
 from middleware.wire.mllp.outgoing import CONNECTION_LOST, Outgoing
 from middleware.wire.mllp.quirks import END_SILENCE_S
+
+_RESULT = re.compile(rb"[\r\n]OBX[^\w\s]")
+MOST_ABANDONED_AT_ONCE = 8
+"""Of one read. More is no analyzer that lost its end bytes, and must not become as many rows of the journal."""
 
 NOT_ACCEPTING = "not_accepting"
 _CODES = frozenset(AckCode)
@@ -117,7 +123,7 @@ class MllpLink:
 
     def _take_after_loss(self, block: BlockEvent, now: float) -> list[Event]:
         if isinstance(block, PartialDropped):
-            return [self._abandoned(block.data, CONNECTION_LOST)]
+            return self._take_partials(block, CONNECTION_LOST)
         if not isinstance(block, Block):
             return []
         seen = glance(block.data)
@@ -162,15 +168,16 @@ class MllpLink:
         if isinstance(block, Block):
             seen = glance(block.data)
             if seen is not None and seen.is_acknowledgement:
-                return self._match(seen, block.data, now)
+                is_ours = self._outgoing.awaits(seen.acknowledged_id)
+                if is_ours or _RESULT.search(block.data) is None:
+                    return self._match(seen, block.data, now)
             return self._take_message(block, seen or _NOT_HL7, now)
         if isinstance(block, Skipped):
             self._counts["received", "skipped_bytes"] += block.count
             self._noise = block.head
             return []
         if isinstance(block, PartialDropped):
-            self._counts["received", "partial"] += 1
-            return [self._abandoned(block.data, "terminator_missing")]
+            return self._take_partials(block, "terminator_missing")
         if isinstance(block, Oversize):
             self._counts["received", "oversize"] += 1
             return [FrameRefused("received", "block_too_large", CLAUSE)]
@@ -204,6 +211,17 @@ class MllpLink:
         if unconfirmed is None or unconfirmed[1] == seen.control_id:
             return []
         return [AcknowledgementConfirmed(unconfirmed[0])]
+
+    def _take_partials(self, first: PartialDropped, reason: str) -> list[Event]:
+        """Unfinished blocks that came together: each is kept, but a flood of them as one."""
+        bodies = [first.data]
+        while self._blocks and isinstance(following := self._blocks[0], PartialDropped):
+            bodies.append(following.data)
+            self._blocks.popleft()
+        self._counts["received", "partial"] += len(bodies)
+        if len(bodies) > MOST_ABANDONED_AT_ONCE:
+            bodies = [START.join(bodies)]
+        return [self._abandoned(body, reason) for body in bodies]
 
     def _abandoned(self, text: bytes, reason: str) -> Event:
         wire = self._noise + START + text

@@ -84,6 +84,10 @@ class Outgoing:
             ready.append(sending.block)
         return b"".join(ready)
 
+    def awaits(self, control_id: str) -> bool:
+        """Whether a message with this control id is under way."""
+        return control_id.strip() in self._under_way
+
     def settle(self, acknowledged_id: str, reply: bytes, now: float) -> list[Event] | None:
         """Match a reply; None when it belongs to nothing that is under way."""
         sending = self._under_way.get(acknowledged_id.strip())
