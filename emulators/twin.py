@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from enum import StrEnum
 from random import Random
 from zoneinfo import ZoneInfo
 
 from emulators.specimens import PANELS, EmulatedSpecimen, SpecimenSource
-from emulators.twin_texts import TwinTexts
+from emulators.twin_texts import TwinTexts, is_among
 from emulators.twin_values import SaidValue, ValueWriter, Wanted
 from middleware.driver.profile import Profile
 from middleware.driver.rules import PathRule
@@ -125,7 +124,8 @@ class Twin:
         manner: Manner = Manner.PLAIN,
     ) -> Spoken:
         """A message with results; `moment` in the analyzer's local time."""
-        message = self._header(moment)
+        message: dict[str, str] = {}
+        self._number += 1
         tubes = []
         for _ in range(self.plan.tubes):
             is_patient = role is SampleRole.PATIENT
@@ -147,9 +147,10 @@ class Twin:
         section = self.profile.query
         if section is None:
             raise ValueError(f"{self.profile.id} asks nothing")
-        message = self._header(moment)
-        asked: dict[str, str] = {}
-        texts = TwinTexts(self._dialect, message, self._random)
+        self._number += 1
+        texts = self._texts({})
+        self._say_header(texts, moment)
+        message = texts.message
         sample_id = self._source.specimen("chem").sample_id
         for rule, text in (
             (section.sample_id, sample_id),
@@ -168,13 +169,6 @@ class Twin:
     def _texts(self, message: dict[str, str]) -> TwinTexts:
         return TwinTexts(self._dialect, message, self._random)
 
-    def _header(self, moment: datetime) -> dict[str, str]:
-        """The texts that whoever reads the header looks for."""
-        self._number += 1
-        texts = self._texts({})
-        self._say_header(texts, moment)
-        return texts.message
-
     def _say_header(self, texts: TwinTexts, moment: datetime) -> None:
         for path, wanted in self.profile.identify.items():
             texts.put(path, wanted if isinstance(wanted, str) else wanted[0])
@@ -187,6 +181,8 @@ class Twin:
     def _say_tube(self, tube: _Tube, manner: Manner) -> None:
         texts, section = tube.texts, self.profile.specimen
         texts.mark(tube.role, section.role, tube.specimen.sample_id)
+        if not _is_own(self, self.profile.result.measured_at):
+            self._say_time(texts, tube.moment)  # a header may say the same moment in the same place
         self._say_header(texts, tube.moment)
         texts.write(section.sample_id, tube.specimen.sample_id)
         serial = tube.specimen.sample_id[-4:]
@@ -358,6 +354,7 @@ def _is_said(twin: Twin, key: str) -> bool:
     return any(isinstance(getattr(one, key, None), PathRule) for one in sections)
 
 
-def number_of(value: SaidValue) -> Decimal | None:
-    """The number that a value means."""
-    return value.number
+def _is_own(twin: Twin, rule: PathRule | None) -> bool:
+    """Whether each result says it for itself."""
+    beginnings = twin.voice.dialect.of_result
+    return any(is_among(path, beginnings) for path in (rule.paths if rule is not None else ()))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-from emulators.pattern_text import text_matching
+from middleware.driver.pattern_text import text_matching
 from middleware.driver.rules import PathRule, RoleRule
 from middleware.driver.speak import Dialect
 from middleware.model import SampleRole
@@ -65,9 +65,9 @@ class TwinTexts:
             self.put(self._random.choice(free), text)
 
     def _level(self, path: str) -> dict[str, str]:
-        if path.startswith(self._dialect.of_message):
+        if is_among(path, self._dialect.of_message):
             return self.message
-        return self.own if path.startswith(self._dialect.of_result) else self.shared
+        return self.own if is_among(path, self._dialect.of_result) else self.shared
 
     def _fitting(self, path: str, text: str) -> str:
         width = self._dialect.widths.get(path)
@@ -114,6 +114,11 @@ class TwinTexts:
             if said is not _PATIENT:
                 return said
         return _PATIENT
+
+
+def is_among(path: str, beginnings: Sequence[str]) -> bool:
+    """Whether a path is one of them, or begins with one that ends in a mark."""
+    return any(path == one or (one[-1] in "-." and path.startswith(one)) for one in beginnings)
 
 
 def _says(rule: RoleRule, text: str) -> SampleRole:

@@ -1,4 +1,4 @@
-"""`labwire drivers list|show|schema`: which analyzers are understood, and on what evidence."""
+"""`labwire drivers list|show|schema|new|check`: which analyzers are understood, and on what evidence."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from middleware.cli import show
+from middleware.cli import drivers_new, show
 from middleware.cli.options import DEFAULT_SETTINGS, ConfigOption, JsonOption
 from middleware.driver.schema import profile_schema
 from middleware.settings.installed import installed_for
 
 app = typer.Typer(help="Drivers of analyzers.", no_args_is_help=True)
+
+app.command("new")(drivers_new.new_driver)
+app.command("check")(drivers_new.check_drivers)
 
 _COLUMNS = (
     ("id", "id"),

@@ -61,7 +61,9 @@ def make_draft(recording: Recording, driver_id: str, name: str, make: MakeDriver
     if traffic.kind is Kind.LAW and not _reads_all(findings, traffic, build):
         head.traffic = traffic = Traffic(Kind.HL7, traffic.is_framed, traffic.texts, traffic.steps)
         findings = guess_hl7(traffic.texts, is_law=False)
-        findings.notes.append("The messages name IHE LAW, but not all follow it: read as plain HL7.")
+        findings.notes.append(
+            "The messages name IHE LAW, but not all follow it: read as plain HL7."
+        )
         _add_quirks(findings, traffic, build)
     refine(findings, lambda found: _play(build(found), traffic, recording))
     _add_roles(findings, _play(build(findings), traffic, recording))
@@ -116,7 +118,11 @@ class _Head:
         whole.likely("driver.roles", self._roles(found), "what the recording shows")
         whole.certain("driver.manual", "none yet; drafted from one recording", "")
         whole.certain("driver.tier", "drafted", "")
-        whole.guess("transport.tcp", "none" if is_file else "either", "who dials? See the analyzer's settings")
+        whole.guess(
+            "transport.tcp",
+            "none" if is_file else "either",
+            "who dials? See the analyzer's settings",
+        )
         if is_file:
             whole.likely("transport.serial", False, "")  # noqa: FBT003
             whole.likely("transport.file", True, "")  # noqa: FBT003
@@ -128,7 +134,9 @@ class _Head:
     def _roles(self, found: Findings) -> tuple[str, ...]:
         asks = any(key.startswith("query.") for key in found.guesses)
         shows = bool(found.codes) or not asks
-        return tuple(role for role, is_shown in (("results", shows), ("host_query", asks)) if is_shown)
+        return tuple(
+            role for role, is_shown in (("results", shows), ("host_query", asks)) if is_shown
+        )
 
 
 def _heading(name: str, recording: Recording) -> list[str]:
@@ -163,7 +171,9 @@ def _add_quirks(findings: Findings, traffic: Traffic, build: Callable[[Findings]
 
     best, needed = needed_quirks(make, traffic.steps, is_file=not traffic.is_framed)
     if needed:
-        said = "; ".join(f"{name}: {QUIRKS[name].what_the_analyzer_does.rstrip('.')}" for name in needed)
+        said = "; ".join(
+            f"{name}: {QUIRKS[name].what_the_analyzer_does.rstrip('.')}" for name in needed
+        )
         findings.likely("link.quirks", needed, f"the recording cannot be taken without. {said}")
     dropped = [name for name in best.quirks if name not in needed]
     if dropped:
@@ -176,13 +186,19 @@ def _add_roles(findings: Findings, played: Played) -> None:
     """Queries that are read make a role, and need their section."""
     asked = [query for envelope in played.envelopes for query in envelope.queries]
     if asked and "query.sample_id" not in findings.guesses:
-        findings.notes.append("The recording holds host queries; this protocol reads them by its own rules.")
+        findings.notes.append(
+            "The recording holds host queries; this protocol reads them by its own rules."
+        )
 
 
 def _say_what_is_left(findings: Findings, played: Played, traffic: Traffic) -> None:
     if played.refused:
-        findings.missing.append(f"{played.refused} frames of the recording are refused by the link.")
+        findings.missing.append(
+            f"{played.refused} frames of the recording are refused by the link."
+        )
     for error in played.errors[:3]:
         findings.missing.append(f"A message cannot be read: {error}")
     if traffic.is_framed and len(played.texts) < len(traffic.texts):
-        findings.missing.append(f"{len(traffic.texts)} messages were seen in the recording, the link took {len(played.texts)}.")
+        findings.missing.append(
+            f"{len(traffic.texts)} messages were seen in the recording, the link took {len(played.texts)}."
+        )

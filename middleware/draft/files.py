@@ -11,7 +11,16 @@ from middleware.draft.evidence import Confidence
 from middleware.draft.nameless import without_people
 from middleware.draft.recognise import Kind
 from middleware.driver.api import Driver
-from middleware.driver.cases import CASE_CONTEXT, CASES, EXPECTED, FILE, SESSION, outcome, play, play_file
+from middleware.driver.cases import (
+    CASE_CONTEXT,
+    CASES,
+    EXPECTED,
+    FILE,
+    SESSION,
+    outcome,
+    play,
+    play_file,
+)
 from middleware.wire.capture import lossless
 
 FIRST_CASE = "first_recording"
@@ -30,7 +39,9 @@ def files_of(draft: Draft, driver: Driver, key: bytes | None) -> dict[str, str]:
         "driver.toml": draft.profile,
         "sample.toml": _sample(draft),
     }
-    steps = draft.steps if key is None else without_people(draft.steps, draft.kind, draft.findings, key)
+    steps = (
+        draft.steps if key is None else without_people(draft.steps, draft.kind, draft.findings, key)
+    )
     has_case = steps is not None and sum(map(len, steps)) <= _MOST_BYTES
     if steps is not None and has_case:
         folder = f"{CASES}/{FIRST_CASE}"
@@ -41,7 +52,9 @@ def files_of(draft: Draft, driver: Driver, key: bytes | None) -> dict[str, str]:
         )
         name = FILE if draft.is_file else SESSION
         files[f"{folder}/{name}"] = session_text(steps, is_file=draft.is_file)
-        files[f"{folder}/{EXPECTED}"] = json.dumps(outcome(played), indent=1, ensure_ascii=False) + "\n"
+        files[f"{folder}/{EXPECTED}"] = (
+            json.dumps(outcome(played), indent=1, ensure_ascii=False) + "\n"
+        )
     files["README.md"] = _readme(draft, has_case=has_case, has_people=key is None)
     return files
 
@@ -50,14 +63,18 @@ def session_text(steps: Iterable[bytes], *, is_file: bool) -> str:
     """Steps as a case holds them: one line for each write (of a file: for each line), control characters by name."""
     pieces = [line for step in steps for line in _LINES.findall(step)] if is_file else list(steps)
     told = [lossless(piece) for piece in pieces]
-    return "".join(f"<x23>{line[1:]}\n" if line.startswith("#") else f"{line}\n" for line in told if line)
+    return "".join(
+        f"<x23>{line[1:]}\n" if line.startswith("#") else f"{line}\n" for line in told if line
+    )
 
 
 def _sample(draft: Draft) -> str:
     if draft.is_file:
         transport = f'{{ type = "file_drop", folder = "{draft.driver_id}" }}'
     else:
-        transport = f'{{ type = "tcp_listen", host = "0.0.0.0", port = {_PORTS.get(draft.kind, 4010)} }}'
+        transport = (
+            f'{{ type = "tcp_listen", host = "0.0.0.0", port = {_PORTS.get(draft.kind, 4010)} }}'
+        )
     return (
         "# A line for this driver: copy it into the settings of the site and adapt it.\n"
         "[[line]]\n"
@@ -88,7 +105,13 @@ def _readme(draft: Draft, *, has_case: bool, has_people: bool) -> str:
 
 def _roles(draft: Draft) -> str:
     asks = any(key.startswith("query.") for key in draft.findings.guesses)
-    return "results and host queries" if asks and draft.findings.codes else "host queries" if asks else "results"
+    return (
+        "results and host queries"
+        if asks and draft.findings.codes
+        else "host queries"
+        if asks
+        else "results"
+    )
 
 
 def _section(title: str, sentences: Sequence[str]) -> list[str]:
@@ -105,7 +128,9 @@ def _open_guesses(draft: Draft) -> list[str]:
 
 def _case_words(*, has_case: bool, has_people: bool) -> list[str]:
     if not has_case:
-        return ["There is no case yet: people in the recording could not be replaced (`--keep-people` keeps them), or it is too long."]
+        return [
+            "There is no case yet: people in the recording could not be replaced (`--keep-people` keeps them), or it is too long."
+        ]
     if has_people:
         return ["THE CASE CONTAINS PATIENT DATA: keep it like a result, and do not give it away."]
     return ["People in the case are replaced; look at it before you give it away."]

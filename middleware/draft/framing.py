@@ -14,7 +14,13 @@ from middleware.errors import MiddlewareError
 WEAKENING = frozenset(name for name in QUIRKS if name.startswith(("checksum_", "frame_number_")))
 # These change what a message is, or cannot show in a recording of the analyzer alone.
 _NEVER_TRIED = frozenset(
-    ("terminator_missing", "record_split_by_etx", "echoes_sent_bytes", "enquiry_not_repeated", "checksum_unchecked")
+    (
+        "terminator_missing",
+        "record_split_by_etx",
+        "echoes_sent_bytes",
+        "enquiry_not_repeated",
+        "checksum_unchecked",
+    )
 )
 _MOST_STEPS = 400
 _MOST_ROUNDS = 6
@@ -40,7 +46,9 @@ class Trial:
         return (self.text, self.read, self.taken, -self.faults)
 
 
-def needed_quirks(make: Make, steps: Sequence[bytes], *, is_file: bool) -> tuple[Trial, tuple[str, ...]]:
+def needed_quirks(
+    make: Make, steps: Sequence[bytes], *, is_file: bool
+) -> tuple[Trial, tuple[str, ...]]:
     """The best trial, and its quirks that the recording really used."""
     steps = steps[:_MOST_STEPS]
     best = _try(make, (), steps, is_file=is_file)
@@ -60,13 +68,17 @@ def _candidates(held: Iterable[str]) -> list[str]:
     return [name for name in QUIRKS if name not in _NEVER_TRIED and name not in held]
 
 
-def _without_weak(make: Make, best: Trial, steps: Sequence[bytes], *, is_file: bool) -> tuple[str, ...]:
+def _without_weak(
+    make: Make, best: Trial, steps: Sequence[bytes], *, is_file: bool
+) -> tuple[str, ...]:
     """Without the tolerances of a frame's proof that fewer than half of the frames need."""
     frames = sum(step.startswith(b"\x02") for step in steps)
     kept = best.quirks
     for name in sorted(WEAKENING & set(best.quirks)):
         rest = tuple(one for one in kept if one != name)
-        single = sum(_needs(make, step, rest, is_file=is_file) for step in steps if step.startswith(b"\x02"))
+        single = sum(
+            _needs(make, step, rest, is_file=is_file) for step in steps if step.startswith(b"\x02")
+        )
         if name.startswith("checksum_") and single < _HALF * frames:
             kept = rest
     return kept

@@ -13,16 +13,32 @@ from middleware.draft.shapes import has_letters, id_score, is_full_time, is_numb
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import Message, Segment, parse
 
-_FLAGS = frozenset("L H LL HH < > N A AA U D B W S R I MS VS".split()) | {""}  # HL7 2.5.1 table 0078
+_FLAGS = frozenset("L H LL HH < > N A AA U D B W S R I MS VS".split()) | {
+    ""
+}  # HL7 2.5.1 table 0078
 _STATUS = frozenset("CDFINOPRSUWX")  # HL7 2.5.1 table 0085
 _ATTACHED = frozenset(("ED", "RP"))
 _NEARLY_ALL = 0.95
-_SUPPLEMENTS = re.compile(r"mode|ref(erence)?[ _.]?group|^age$|remark|version|shelf|rack|tube|position", re.IGNORECASE)
+_SUPPLEMENTS = re.compile(
+    r"mode|ref(erence)?[ _.]?group|^age$|remark|version|shelf|rack|tube|position", re.IGNORECASE
+)
 _ROLE_RULES = (
     {"path": "MSH-16", "table": {"1": "calibrator", "2": "qc"}},
-    {"path": "OBR-4", "pattern": r".*QCR.*|(.*\^)? *(QC|CTRL|CONTROLS?|QUALITY CONTROL)([^A-Z].*)?", "role": "qc"},
-    {"path": "OBR-4", "pattern": r"(.*\^)? *(CAL|CALIBRATORS?|CALIBRATION)([^A-Z].*)?", "role": "calibrator"},
-    {"path": "SPM-4", "pattern": r"(.*\^)? *(QC|CTRL|CONTROLS?|QUALITY CONTROL)([^A-Z].*)?", "role": "qc"},
+    {
+        "path": "OBR-4",
+        "pattern": r".*QCR.*|(.*\^)? *(QC|CTRL|CONTROLS?|QUALITY CONTROL)([^A-Z].*)?",
+        "role": "qc",
+    },
+    {
+        "path": "OBR-4",
+        "pattern": r"(.*\^)? *(CAL|CALIBRATORS?|CALIBRATION)([^A-Z].*)?",
+        "role": "calibrator",
+    },
+    {
+        "path": "SPM-4",
+        "pattern": r"(.*\^)? *(QC|CTRL|CONTROLS?|QUALITY CONTROL)([^A-Z].*)?",
+        "role": "qc",
+    },
 )
 _GROUP = ("PID", "PV1", "ORC", "OBR", "SPM", "SAC", "OBX")
 _PLACES_OF_ID = (
@@ -87,7 +103,11 @@ def _guess_header(messages: Sequence[Message], found: Findings) -> None:
     name = column(headers, "MSH-3.1")
     if name.distinct == 1 and has_letters(name.filled[0]):
         found.likely("header.analyzer", "MSH-3.1", "the sender's name (HL7 2.5.1 2.15.9.3)")
-        found.guess("identify", {"MSH-3.1": name.filled[0]}, "does it name the analyzer, or your laboratory?")
+        found.guess(
+            "identify",
+            {"MSH-3.1": name.filled[0]},
+            "does it name the analyzer, or your laboratory?",
+        )
     if column(headers, "MSH-4.1").filled:
         found.guess("header.serial", "MSH-4.1", "often a serial number, often the laboratory")
     found.certain("header.control_id", "MSH-10", "the standard's place (HL7 2.5.1 2.15.9.10)")
@@ -100,14 +120,24 @@ def _guess_header(messages: Sequence[Message], found: Findings) -> None:
 
 def _guess_sample_id(scopes: Sequence[Scope], found: Findings) -> None:
     if not scopes:
-        found.guess("specimen.sample_id", ("SAC-3.1", "SPM-2.1", "OBR-3.1"), "no result in the recording; the usual places")
-        found.missing.append("No observation was recorded: record a result to learn where the sample id is.")
+        found.guess(
+            "specimen.sample_id",
+            ("SAC-3.1", "SPM-2.1", "OBR-3.1"),
+            "no result in the recording; the usual places",
+        )
+        found.missing.append(
+            "No observation was recorded: record a result to learn where the sample id is."
+        )
         return
     places = [(column(_orders(scopes), path), usual) for path, usual in _PLACES_OF_ID]
     filled = [(place, id_score(place.texts) + usual) for place, usual in places if place.filled]
     if not filled:
-        found.guess("specimen.sample_id", "OBR-3.1", "empty in the recording, so every result would be held")
-        found.missing.append("The place of the sample id is not proven: scan a tube with a barcode and record its result.")
+        found.guess(
+            "specimen.sample_id", "OBR-3.1", "empty in the recording, so every result would be held"
+        )
+        found.missing.append(
+            "The place of the sample id is not proven: scan a tube with a barcode and record its result."
+        )
         return
     best = max(filled, key=lambda one: one[1])[0]
     others = [place.path for place, _ in filled if place is not best]
@@ -117,9 +147,15 @@ def _guess_sample_id(scopes: Sequence[Scope], found: Findings) -> None:
     agree = all(set(place.filled) <= set(best.filled) for place, _ in filled)
     also = f"; also filled: {', '.join(others)}" if others else ""
     is_long = best.part_that(lambda text: len(text) >= 4) == 1.0  # noqa: PLR2004
-    sure = Confidence.LIKELY if (agree or best.path[:3] in ("SAC", "SPM")) and is_long else Confidence.GUESS
+    sure = (
+        Confidence.LIKELY
+        if (agree or best.path[:3] in ("SAC", "SPM")) and is_long
+        else Confidence.GUESS
+    )
     value = paths if len(paths) > 1 else paths[0]
-    found.add("specimen.sample_id", value, sure, f"{best.said} orders{also}; compare it with a tube")
+    found.add(
+        "specimen.sample_id", value, sure, f"{best.said} orders{also}; compare it with a tube"
+    )
 
 
 def _orders(scopes: Sequence[Scope]) -> list[Scope]:
@@ -132,18 +168,33 @@ def _orders(scopes: Sequence[Scope]) -> list[Scope]:
 
 
 def _guess_specimen(messages: Sequence[Message], scopes: Sequence[Scope], found: Findings) -> None:
-    found.guess("specimen.role", _ROLE_RULES, "beside the standard's marks in MSH-11, SPM-11 and OBR-15; record a control")
-    for key, places in (("carrier", ("SAC-10.1",)), ("position", ("SAC-11.1",)), ("specimen_type", ("SPM-4.1", "OBR-15.1"))):
+    found.guess(
+        "specimen.role",
+        _ROLE_RULES,
+        "beside the standard's marks in MSH-11, SPM-11 and OBR-15; record a control",
+    )
+    for key, places in (
+        ("carrier", ("SAC-10.1",)),
+        ("position", ("SAC-11.1",)),
+        ("specimen_type", ("SPM-4.1", "OBR-15.1")),
+    ):
         for path in places:
             if column(scopes, path).filled:
                 found.likely(f"specimen.{key}", path, "the standard's place")
                 break
     persons = [segment for message in messages for segment in message.segments("PID")]
-    found.likely("specimen.patient_ids", ({"path": "PID-3.1"},), "the standard's place (HL7 2.5.1 3.4.2.3)")
+    found.likely(
+        "specimen.patient_ids", ({"path": "PID-3.1"},), "the standard's place (HL7 2.5.1 3.4.2.3)"
+    )
     for key, path in (("patient_name", "PID-5"), ("birth_date", "PID-7"), ("sex", "PID-8")):
         is_filled = bool(column(persons, path).filled)
         sure = Confidence.LIKELY if is_filled else Confidence.GUESS
-        found.add(f"specimen.{key}", path, sure, "the standard's place" + ("" if is_filled else "; empty in the recording"))
+        found.add(
+            f"specimen.{key}",
+            path,
+            sure,
+            "the standard's place" + ("" if is_filled else "; empty in the recording"),
+        )
 
 
 # -- result ----------------------------------------------------------------------------------------
@@ -152,7 +203,12 @@ def _guess_specimen(messages: Sequence[Message], scopes: Sequence[Scope], found:
 def _guess_result(scopes: Sequence[Scope], found: Findings) -> None:
     if not scopes:
         why = "no result in the recording; the standard's place (HL7 2.5.1 7.4.2)"
-        for key, path in (("test_code", "OBX-3.1"), ("value", "OBX-5"), ("unit", "OBX-6.1"), ("flags", "OBX-8")):
+        for key, path in (
+            ("test_code", "OBX-3.1"),
+            ("value", "OBX-5"),
+            ("unit", "OBX-6.1"),
+            ("flags", "OBX-8"),
+        ):
             found.guess(f"result.{key}", path, why)
         found.guess("result.status", "OBX-11", why)
         return
@@ -162,7 +218,11 @@ def _guess_result(scopes: Sequence[Scope], found: Findings) -> None:
         name = "OBX-3.2"
     else:
         both = ("OBX-3.1", "OBX-3.4")
-        found.likely("result.test_code", both if code.filled else "OBX-3.4", f"{other.said} observations, OBX-3.1 is not")
+        found.likely(
+            "result.test_code",
+            both if code.filled else "OBX-3.4",
+            f"{other.said} observations, OBX-3.1 is not",
+        )
         name = "OBX-3.5"
     if column(scopes, name).filled:
         found.likely("result.test_name", name, "the standard's place")
@@ -176,7 +236,9 @@ def _guess_unit(scopes: Sequence[Scope], found: Findings) -> None:
     unit = column(scopes, "OBX-6.1")
     share = unit.part_that(is_unit)
     if not unit.filled:
-        found.guess("result.unit", "OBX-6.1", "never filled; the standard's place (HL7 2.5.1 7.4.2.6)")
+        found.guess(
+            "result.unit", "OBX-6.1", "never filled; the standard's place (HL7 2.5.1 7.4.2.6)"
+        )
     else:
         sure = Confidence.CERTAIN if share > 0.7 else Confidence.LIKELY  # noqa: PLR2004 - some units are new to us
         found.add("result.unit", "OBX-6.1", sure, "the standard's place (HL7 2.5.1 7.4.2.6)")
@@ -189,23 +251,41 @@ def _guess_codes(scopes: Sequence[Scope], found: Findings) -> None:
     flags = column(scopes, "OBX-8")
     tokens = {one for text in flags.filled for one in re.split(r"[~]", text)}
     if not flags.filled:
-        found.guess("result.flags", "OBX-8", "never filled; the standard's place: record an abnormal result")
+        found.guess(
+            "result.flags", "OBX-8", "never filled; the standard's place: record an abnormal result"
+        )
     elif tokens <= _FLAGS:
-        found.certain("result.flags", "OBX-8", "the standard's place (HL7 2.5.1 7.4.2.8), and its codes")
+        found.certain(
+            "result.flags", "OBX-8", "the standard's place (HL7 2.5.1 7.4.2.8), and its codes"
+        )
     else:
-        found.guess("result.flags", "OBX-8", "the standard's place, with codes of its own: what do they mean?")
+        found.guess(
+            "result.flags",
+            "OBX-8",
+            "the standard's place, with codes of its own: what do they mean?",
+        )
     status = column(scopes, "OBX-11")
     if status.share >= _NEARLY_ALL and set(status.filled) <= _STATUS:
-        found.certain("result.status", "OBX-11", "the standard's place (HL7 2.5.1 7.4.2.11), and its codes")
+        found.certain(
+            "result.status", "OBX-11", "the standard's place (HL7 2.5.1 7.4.2.11), and its codes"
+        )
     else:
-        found.guess("result.status", "OBX-11", "the standard's place; what is empty or unknown there is held")
+        found.guess(
+            "result.status",
+            "OBX-11",
+            "the standard's place; what is empty or unknown there is held",
+        )
 
 
 def _guess_time(scopes: Sequence[Scope], found: Findings) -> None:
     places = [column(scopes, path) for path in ("OBX-19", "OBX-14", "OBR-7", "OBR-22")]
     full = [one for one in places if one.filled and one.part_that(is_full_time) == 1.0]
     if not full:
-        found.guess("result.measured_at", ("OBX-19", "OBX-14", "OBR-7"), "no time in the recording; the standard's places")
+        found.guess(
+            "result.measured_at",
+            ("OBX-19", "OBX-14", "OBR-7"),
+            "no time in the recording; the standard's places",
+        )
         return
     first = full[0]
     of_result = [one.path for one in full if one.path.startswith("OBX")]
@@ -220,7 +300,12 @@ def _guess_rest(scopes: Sequence[Scope], found: Findings, *, is_law: bool) -> No
         place = column(scopes, path)
         if place.filled and f"result.{key}" not in found.guesses:
             is_usual = path.startswith("OBX") and place.part_that(has_letters) > 0
-            found.add(f"result.{key}", path, Confidence.LIKELY if is_usual else Confidence.GUESS, "the standard's place")
+            found.add(
+                f"result.{key}",
+                path,
+                Confidence.LIKELY if is_usual else Confidence.GUESS,
+                "the standard's place",
+            )
     for path in ("OBX-18[2].1", "OBX-18[1].1"):
         if column(scopes, path).filled:
             found.likely("result.module", path, "the standard's place (HL7 2.5.1 7.4.2.18)")
@@ -228,13 +313,25 @@ def _guess_rest(scopes: Sequence[Scope], found: Findings, *, is_law: bool) -> No
     run = column(scopes, "OBX-4")
     if not is_law and run.filled and run.part_that(is_number) == 1.0:
         found.guess("protocol.run", "OBX-4", "a number: of the run?")
-    empty = [one for one in scopes if not one.get("OBX-5") and not one.get("OBX-8") and one.get("OBX-11") == "F"]
+    empty = [
+        one
+        for one in scopes
+        if not one.get("OBX-5") and not one.get("OBX-8") and one.get("OBX-11") == "F"
+    ]
     if empty and len(empty) < len(scopes):
-        found.guess("protocol.empty_is_not_measured", True, f"{len(empty)} final observations without value and flag")  # noqa: FBT003
+        found.guess(
+            "protocol.empty_is_not_measured",
+            True,
+            f"{len(empty)} final observations without value and flag",
+        )  # noqa: FBT003
     said = {one.get("OBX-3.1") for one in scopes if _is_supplement(one)}
     if said:
         pattern = "|".join(sorted(re.escape(code).replace(r"\-", "-") for code in said if code))
-        found.guess("protocol.supplements", ({"path": "OBX-3.1", "pattern": pattern},), "named like settings, not like tests")
+        found.guess(
+            "protocol.supplements",
+            ({"path": "OBX-3.1", "pattern": pattern},),
+            "named like settings, not like tests",
+        )
 
 
 def _is_supplement(scope: Scope) -> bool:
@@ -246,9 +343,17 @@ def _guess_query(messages: Sequence[Message], found: Findings, *, is_law: bool) 
     if not asked:
         return
     places: list[Column] = [column(asked, path) for path in ("QPD-3.1.1", "QPD-4.1", "QPD-5.1")]
-    best = max(places[: 1 if is_law else 3], key=lambda one: (id_score(one.texts), sum(map(len, one.texts))))
+    best = max(
+        places[: 1 if is_law else 3],
+        key=lambda one: (id_score(one.texts), sum(map(len, one.texts))),
+    )
     sure = Confidence.LIKELY if is_law else Confidence.GUESS
-    found.add("query.sample_id", best.path, sure, f"{best.said} queries; compare it with the tube that was asked for")
+    found.add(
+        "query.sample_id",
+        best.path,
+        sure,
+        f"{best.said} queries; compare it with the tube that was asked for",
+    )
 
 
 def _list_codes(scopes: Sequence[Scope], found: Findings) -> None:
@@ -259,4 +364,6 @@ def _list_codes(scopes: Sequence[Scope], found: Findings) -> None:
         test = next((text for path in paths if (text := scope.get(str(path)).strip())), "")  # type: ignore[union-attr]
         if not _is_supplement(scope):
             units.setdefault(test, Counter())[scope.get("OBX-6.1").strip()] += 1
-    found.codes = {test: ", ".join(one or "none" for one in seen) for test, seen in units.items() if test}
+    found.codes = {
+        test: ", ".join(one or "none" for one in seen) for test, seen in units.items() if test
+    }

@@ -24,7 +24,10 @@ _COLUMNS_OF_PEOPLE = (
     "result.operator",
     "protocol.comments",
 )
-_MORE_PEOPLE = re.compile(r".*(name|patient|sample|specimen|operator|director|doctor|ward|physician|comment).*", re.IGNORECASE)
+_MORE_PEOPLE = re.compile(
+    r".*(name|patient|sample|specimen|operator|director|doctor|ward|physician|comment).*",
+    re.IGNORECASE,
+)
 _NEVER_PEOPLE = re.compile(r".*(test|target|assay|panel|type|task|bead).*", re.IGNORECASE)
 
 
@@ -65,7 +68,10 @@ def _table(steps: Sequence[bytes], findings: Findings, key: bytes) -> tuple[byte
     names = [
         name
         for name in sheet.names
-        if name in people or name and _MORE_PEOPLE.fullmatch(name) and not _NEVER_PEOPLE.fullmatch(name)
+        if name in people
+        or name
+        and _MORE_PEOPLE.fullmatch(name)
+        and not _NEVER_PEOPLE.fullmatch(name)
     ]
     cells = {text for name in names for text in sheet.filled(name) if not is_control_name(text)}
     text = data.decode("latin-1")

@@ -29,7 +29,9 @@ _PLACES = (
     ("result.module", "DEV.device_id"),
     ("result.reagent_lot", "RGT.lot_number"),
 )
-_SURE = frozenset(("result.test_code", "result.value", "result.unit", "result.measured_at", "header.control_id"))
+_SURE = frozenset(
+    ("result.test_code", "result.value", "result.unit", "result.measured_at", "header.control_id")
+)
 _SPECIMEN_IDS = ("SPC.specimen_id", "ORD.order_id")
 _CODE = re.compile(rb"<OBS\.observation_id\s+V=\"([^\"]+)\"")
 _UNIT = re.compile(rb"<OBS\.value\s[^>]*?U=\"([^\"]*)\"")
@@ -43,8 +45,14 @@ def guess_poct1a(texts: Sequence[bytes]) -> Findings:
     if sent:
         found.likely("specimen.sample_id", paths, "sent in the recording; compare it with a tube")
     else:
-        found.guess("specimen.sample_id", paths, "none is sent in the recording, so every result would be held")
-        found.missing.append("The analyzer sent no identifier of a specimen: can its operator be made to scan one?")
+        found.guess(
+            "specimen.sample_id",
+            paths,
+            "none is sent in the recording, so every result would be held",
+        )
+        found.missing.append(
+            "The analyzer sent no identifier of a specimen: can its operator be made to scan one?"
+        )
     for key, path in _PLACES:
         if key in _SURE:
             found.certain(key, path, "the standard's place")

@@ -8,7 +8,19 @@ from collections.abc import Mapping, Sequence
 
 from middleware.draft.evidence import Findings, Guess, Literal
 
-_SECTIONS = ("driver", "identify", "transport", "link", "header", "specimen", "result", "query", "values", "units", "protocol")
+_SECTIONS = (
+    "driver",
+    "identify",
+    "transport",
+    "link",
+    "header",
+    "specimen",
+    "result",
+    "query",
+    "values",
+    "units",
+    "protocol",
+)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONG = 88
 
@@ -46,7 +58,9 @@ def profile_text(findings: Findings, heading: Sequence[str]) -> str:
     for one in findings.guesses.values():
         section = one.section or one.key
         by_section.setdefault(section, []).append(one)
-    ordered = sorted(by_section, key=lambda name: (_SECTIONS.index(name.split(".")[0]), name.count(".")))
+    ordered = sorted(
+        by_section, key=lambda name: (_SECTIONS.index(name.split(".")[0]), name.count("."))
+    )
     for section in ordered:
         lines += ["", f"[{section}]"]
         for one in by_section[section]:

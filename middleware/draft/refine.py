@@ -31,7 +31,11 @@ Read = Callable[[Findings], Played]
 def refine(findings: Findings, read: Read) -> None:
     """Add the rules and words that lower the number of values which nothing explains."""
     held = findings.guesses.get("values.rules")
-    rules = [str(one) for one in held.value] if held is not None and isinstance(held.value, tuple) else []
+    rules = (
+        [str(one) for one in held.value]
+        if held is not None and isinstance(held.value, tuple)
+        else []
+    )
     left = _unexplained(findings, read)
     if left is None:
         return
@@ -66,9 +70,15 @@ def _say_rules(findings: Findings, rules: Sequence[str]) -> None:
 
 
 def _add_words(findings: Findings, left: Sequence[Result]) -> None:
-    words = sorted({one.value.text for one in left if _OUTCOMES.fullmatch(one.value.text)})[:_MOST_WORDS]
+    words = sorted({one.value.text for one in left if _OUTCOMES.fullmatch(one.value.text)})[
+        :_MOST_WORDS
+    ]
     if words:
-        findings.guess("values.qualitative", tuple(words), "words that look like outcomes, though there is a unit")
+        findings.guess(
+            "values.qualitative",
+            tuple(words),
+            "words that look like outcomes, though there is a unit",
+        )
 
 
 def _doubt_values(findings: Findings, read: Read) -> None:
@@ -79,10 +89,15 @@ def _doubt_values(findings: Findings, read: Read) -> None:
     below = sorted({one.value.raw for one in results if _STANDS_FOR_NONE.fullmatch(one.value.raw)})
     is_odd = below and len(below) <= _FEW and len(results) > _FEW * len(below)
     if is_odd:
-        findings.guess("values.masked", tuple(below), "below zero, unlike all others: does it stand for no value?")
+        findings.guess(
+            "values.masked",
+            tuple(below),
+            "below zero, unlike all others: does it stand for no value?",
+        )
     if held or is_odd:
-        told = f"; {len(held)} of {len(results)} values are held" if held else "; some are below zero"
+        told = (
+            f"; {len(held)} of {len(results)} values are held" if held else "; some are below zero"
+        )
         place = findings.guesses["result.value"]
         sure = Confidence.LIKELY if place.confidence is Confidence.CERTAIN else place.confidence
         findings.add("result.value", place.value, sure, place.why + told)
-

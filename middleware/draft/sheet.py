@@ -78,7 +78,11 @@ def _weight(rows: Sequence[Sequence[str]]) -> int:
     lengths = Counter(len(row) for row in rows if len(row) >= _FEWEST_CELLS)
     if not lengths:
         return 0
-    return max(length * count for length, count in lengths.items() if count > 1) if max(lengths.values()) > 1 else 0
+    return (
+        max(length * count for length, count in lengths.items() if count > 1)
+        if max(lengths.values()) > 1
+        else 0
+    )
 
 
 def _sylk_rows(text: str) -> list[list[str]]:
@@ -95,10 +99,15 @@ def _sylk_rows(text: str) -> list[list[str]]:
     if not cells:
         return []
     width = max(column for _, column in cells)
-    return [[cells.get((row, column), "") for column in range(1, width + 1)] for row in sorted({one for one, _ in cells})]
+    return [
+        [cells.get((row, column), "") for column in range(1, width + 1)]
+        for row in sorted({one for one, _ in cells})
+    ]
 
 
-def _sheet(rows: list[list[str]], delimiter: str, encoding: str, *, is_sylk: bool = False) -> Sheet | None:
+def _sheet(
+    rows: list[list[str]], delimiter: str, encoding: str, *, is_sylk: bool = False
+) -> Sheet | None:
     at = _heading_row(rows)
     if at < 0:
         return None
@@ -127,7 +136,12 @@ def _heading_row(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _is_word(cell: str) -> bool:
-    return bool(cell) and len(cell) <= _LONGEST_HEADING and not is_number(cell) and not _DATE_LIKE.fullmatch(cell)
+    return (
+        bool(cell)
+        and len(cell) <= _LONGEST_HEADING
+        and not is_number(cell)
+        and not _DATE_LIKE.fullmatch(cell)
+    )
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -19,7 +19,14 @@ _NEVER_A_TEST = re.compile(
 _MOSTLY = 0.6
 _FEW_OF = 0.3
 _POWER = re.compile(r"10\^\(-(\d)\)(.+)")
-_FLAG_TABLE = {"+": "high", "-": "low", "H": "high", "L": "low", "HH": "critical_high", "LL": "critical_low"}
+_FLAG_TABLE = {
+    "+": "high",
+    "-": "low",
+    "H": "high",
+    "L": "low",
+    "HH": "critical_high",
+    "LL": "critical_low",
+}
 _MOST_TESTS = 400
 
 
@@ -72,7 +79,12 @@ def _long(sheet: Sheet, test: str, values: Sequence[str], found: Findings) -> No
     if units:
         texts = sheet.filled(units[0])
         is_clear = bool(texts) and all(map(is_unit, texts)) and len(units) == 1
-        found.add("result.unit", units[0], Confidence.CERTAIN if is_clear else Confidence.LIKELY, "its heading")
+        found.add(
+            "result.unit",
+            units[0],
+            Confidence.CERTAIN if is_clear else Confidence.LIKELY,
+            "its heading",
+        )
     empty = [row for row in sheet.texts(test) if not row]
     if empty:
         rule = {"column": test, "pattern": "", "fate": "skip"}
@@ -97,13 +109,26 @@ def _wide_with_units(sheet: Sheet, names: Sequence[str], found: Findings) -> Non
     mark = _mark_beside(sheet, tests)
     if mark:
         wide["beside"] = {"mark": mark}
-        words = {text for test in tests if mark.replace("{test}", test) in sheet.names
-                 for text in sheet.filled(mark.replace("{test}", test))}
-        table = {word: meaning for word, meaning in _FLAG_TABLE.items() if word in words} or {"+": "high", "-": "low"}
-        found.guess("result.flags", {"path": "column.mark", "table": table}, f"columns named {mark} beside the tests")
+        words = {
+            text
+            for test in tests
+            if mark.replace("{test}", test) in sheet.names
+            for text in sheet.filled(mark.replace("{test}", test))
+        }
+        table = {word: meaning for word, meaning in _FLAG_TABLE.items() if word in words} or {
+            "+": "high",
+            "-": "low",
+        }
+        found.guess(
+            "result.flags",
+            {"path": "column.mark", "table": table},
+            f"columns named {mark} beside the tests",
+        )
     found.likely("protocol.wide", wide, f"{len(names)} headings")  # type: ignore[arg-type]
     scales = {
-        unit: {"unit": power[2], "factor": f"0.{'0' * (int(power[1]) - 1)}1"} if power else {"unit": unit}
+        unit: {"unit": power[2], "factor": f"0.{'0' * (int(power[1]) - 1)}1"}
+        if power
+        else {"unit": unit}
         for unit in units
         for power in [_POWER.fullmatch(unit)]
     }
@@ -116,7 +141,11 @@ def _mark_beside(sheet: Sheet, tests: Sequence[str]) -> str:
     """The heading of a column beside each test, `{test}/M`, when most tests have one."""
     for test in tests[:3]:
         for name in sheet.names:
-            if name.startswith(test) and 0 < len(name) - len(test) <= 5 and "(" not in name[len(test) :]:  # noqa: PLR2004
+            if (
+                name.startswith(test)
+                and 0 < len(name) - len(test) <= 5
+                and "(" not in name[len(test) :]
+            ):  # noqa: PLR2004
                 form = "{test}" + name[len(test) :]
                 having = sum(form.replace("{test}", one) in sheet.names for one in tests)
                 if having > _MOSTLY * len(tests):
@@ -149,12 +178,22 @@ def _by_numbers(sheet: Sheet, tests: Sequence[str], values: Sequence[str], found
         _long(sheet, tests[0], numeric, found)
         found.doubt("result.value", "its heading says nothing")
         return
-    found.guess("result.test_code", tests[0] if tests else "column.test", "by its heading" if tests else "the headings")
+    found.guess(
+        "result.test_code",
+        tests[0] if tests else "column.test",
+        "by its heading" if tests else "the headings",
+    )
     found.guess("result.value", "column.value", "columns of numbers")
-    wide: dict[str, object] = {"columns": tuple(numeric) or tuple(name for name in sheet.names if name)[:1]}
+    wide: dict[str, object] = {
+        "columns": tuple(numeric) or tuple(name for name in sheet.names if name)[:1]
+    }
     after = [sheet.names[sheet.names.index(name) + 1 :][:1] for name in numeric]
     follow = {re.sub(r"\[\d+\]$", "", one[0]) for one in after if one}
-    if len(follow) == 1 and (unit := next(iter(follow))) and re.fullmatch(NAMES["unit"][0], unit, re.IGNORECASE):
+    if (
+        len(follow) == 1
+        and (unit := next(iter(follow)))
+        and re.fullmatch(NAMES["unit"][0], unit, re.IGNORECASE)
+    ):
         wide["followed_by"] = {"unit": unit}
         found.likely("result.unit", "column.unit", "the column behind each")
     found.guess("protocol.wide", wide, "columns of numbers: strike out what is no result")  # type: ignore[arg-type]
@@ -166,7 +205,10 @@ def _numeric(sheet: Sheet) -> list[str]:
     return [
         name
         for name in sheet.names
-        if name and name not in known and not _NEVER_A_TEST.fullmatch(name) and _holds_numbers(sheet, name)
+        if name
+        and name not in known
+        and not _NEVER_A_TEST.fullmatch(name)
+        and _holds_numbers(sheet, name)
     ]
 
 
@@ -178,5 +220,11 @@ def _holds_numbers(sheet: Sheet, name: str) -> bool:
 def _list_codes(sheet: Sheet, found: Findings) -> None:
     code, unit = found.guesses["result.test_code"].value, found.guesses.get("result.unit")
     if isinstance(code, str) and code in sheet.names:
-        units = sheet.texts(str(unit.value)) if unit is not None and unit.value in sheet.names else [""] * len(sheet.rows)
-        found.codes = {test: one or "none" for test, one in zip(sheet.texts(code), units, strict=True) if test}
+        units = (
+            sheet.texts(str(unit.value))
+            if unit is not None and unit.value in sheet.names
+            else [""] * len(sheet.rows)
+        )
+        found.codes = {
+            test: one or "none" for test, one in zip(sheet.texts(code), units, strict=True) if test
+        }

@@ -41,7 +41,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "flags": (r"flags?|abnormal( flag)?|result flag",),
     "status": (r"(result )?status",),
     "operator": (r"operator|user|technician|bediener|op[eé]rateur",),
-    "module": (r"(instrument |cytometer )?serial( (no|number))?\.?|instr(ument)?( id)?|device( id)?",),
+    "module": (
+        r"(instrument |cytometer )?serial( (no|number))?\.?|instr(ument)?( id)?|device( id)?",
+    ),
     "analyzer": (r"instrument (id|name)|device id|cytometer|analy[sz]er( name)?",),
     "comments": (r".*(comment|remark|bemerkung).*",),
     "alarms": (r"errors?( ?(code|message)s?)?|.*error codes?|notes?|alarms?|warnings?",),

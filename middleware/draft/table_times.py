@@ -9,8 +9,22 @@ from middleware.draft.shapes import CLOCK_FORMATS, DATE_FORMATS, TIME_FORMATS, t
 from middleware.draft.sheet import Sheet
 
 _TIMES = re.compile(r".*(date|time|datum|zeit|heure|fecha|hora).*", re.IGNORECASE)
-_NOT_MEASURED = re.compile(r".*(birth|order|expir|calib|receiv|print|request|lot|start|geburt).*", re.IGNORECASE)
-_BELIEVED = ("result", "measur", "analys", "analyz", "collect", "accept", "complet", "end", "run", "test", "date")
+_NOT_MEASURED = re.compile(
+    r".*(birth|order|expir|calib|receiv|print|request|lot|start|geburt).*", re.IGNORECASE
+)
+_BELIEVED = (
+    "result",
+    "measur",
+    "analys",
+    "analyz",
+    "collect",
+    "accept",
+    "complet",
+    "end",
+    "run",
+    "test",
+    "date",
+)
 _WORDS = {"a.m.": "AM", "p.m.": "PM"}
 _MONTHS = {
     name: f"{number:02}"
@@ -26,7 +40,9 @@ _MONTHS = {
 
 def guess_times(sheet: Sheet, found: Findings) -> None:
     """The time of measurement, if a column or two hold one."""
-    names = [name for name in sheet.names if _TIMES.fullmatch(name) and not _NOT_MEASURED.fullmatch(name)]
+    names = [
+        name for name in sheet.names if _TIMES.fullmatch(name) and not _NOT_MEASURED.fullmatch(name)
+    ]
     names = [name for name in names if sheet.filled(name)]
     names.sort(key=_belief)
     for name in names:
@@ -59,8 +75,16 @@ def _joined_time(sheet: Sheet, names: list[str], found: Findings) -> None:
             clocks, more = _replaced(sheet.filled(clock))
             clock_layout, _ = time_format(clocks, CLOCK_FORMATS)
             if clock_layout and clock != day:
-                found.likely("protocol.joined", {"measured": (day, clock)}, "a day and a time beside it")
-                _say(found, "joined.measured", f"{layout} {clock_layout}", is_clear=is_clear, words=words | more)
+                found.likely(
+                    "protocol.joined", {"measured": (day, clock)}, "a day and a time beside it"
+                )
+                _say(
+                    found,
+                    "joined.measured",
+                    f"{layout} {clock_layout}",
+                    is_clear=is_clear,
+                    words=words | more,
+                )
                 return
 
 
@@ -69,7 +93,9 @@ def _replaced(texts: list[str]) -> tuple[list[str], dict[str, str]]:
     words = {
         word: other
         for word, other in (_WORDS | _MONTHS).items()
-        if any(re.search(rf"(?<![A-Za-zéû]){re.escape(word)}(?![A-Za-zéû])", text) for text in texts)
+        if any(
+            re.search(rf"(?<![A-Za-zéû]){re.escape(word)}(?![A-Za-zéû])", text) for text in texts
+        )
     }
     for word, other in words.items():
         texts = [text.replace(word, other) for text in texts]
@@ -78,7 +104,9 @@ def _replaced(texts: list[str]) -> tuple[list[str], dict[str, str]]:
 
 def _say(found: Findings, path: str, layout: str, *, is_clear: bool, words: dict[str, str]) -> None:
     sure = Confidence.LIKELY if is_clear else Confidence.GUESS
-    why = "its heading and its shape" + ("" if is_clear else "; day and month could be the other way round")
+    why = "its heading and its shape" + (
+        "" if is_clear else "; day and month could be the other way round"
+    )
     found.add("result.measured_at", {"path": path, "format": layout}, sure, why)
     if words:
         found.likely("protocol.time_words", words, "words in the times of the recording")

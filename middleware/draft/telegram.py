@@ -1,4 +1,5 @@
 """placeholder"""
+
 from __future__ import annotations
 from middleware.draft.evidence import Findings
 from middleware.draft.recognise import Traffic

@@ -45,8 +45,8 @@ class Said:
 class Dialect:
     """What the inversion of a profile must know of its protocol.
 
-    `of_message` and `of_result`: beginnings of paths that a whole message shares, and that each result has for itself;
-    all others a specimen shares. `flags`, `statuses`: codes where the profile has no table. `control`: place and text of
+    `of_message` and `of_result`: paths that a whole message shares, and that each result has for itself, or their
+    beginnings up to a mark (`R-`, `column.`); all others a specimen shares. `flags`, `statuses`: codes where the profile has no table. `control`: place and text of
     the standard's own mark of a control. `sets`: texts that only occur together (a column with its unit), of which a
     result takes one. `patterns`: how a text must be written; `widths`: how long it may be. `name_delimiter` stands between
     the parts of a name, `component` between the parts of a field. `is_value_needed`: an empty value is no result at all.
@@ -81,6 +81,10 @@ class Voice(Protocol):
 
     def compose(self, said: Said, encoding: str) -> bytes:
         """The message. Raises DriverError that names the path whose text cannot be written."""
+        ...
+
+    def is_taken(self, reply: bytes) -> bool:
+        """Whether the host's reply to a message (b"" where the protocol has none) says that the host has it."""
         ...
 
     def make_link(self) -> Link:

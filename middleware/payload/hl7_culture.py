@@ -7,9 +7,10 @@ OBX-4 carries the number, so a receiver can give no antibiotic to another organi
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from middleware.payload.hl7_codes import LOCAL_CODES, has_code, parent_code
 from middleware.payload.outgoing import Row
 from middleware.wire.hl7.delimiters import escape
 
@@ -26,8 +27,9 @@ def orders_of(rows: Sequence[Row]) -> list[Order]:
     """Where in `rows` the results of each order stand: in their order, those without a parent first."""
     first = Order()
     others: dict[tuple[str, str], Order] = {}
+    mapped = {row["test_code"]: parent_code(row) for row in rows if has_code(row)}
     for at, row in enumerate(rows):
-        parent = _parent(row)
+        parent = _parent(row, mapped)
         if not parent:
             first.at.append(at)
             continue
@@ -53,11 +55,12 @@ def _isolate(row: Row) -> list[str]:
     return found
 
 
-def _parent(row: Row) -> str:
+def _parent(row: Row, mapped: Mapping[str, str]) -> str:
     """OBR-26 of a susceptibility; "" of an identification (its code is its own) and of what is of no isolate."""
     if not row.get("isolate"):
         return ""
     number, organism, code = _isolate(row)
     if row["test_code"] == code and not row.get("parent_id"):
         return ""
-    return f"{escape(code)}&&99LAB^{escape(number)}^{escape(organism)}"
+    test = mapped.get(code) or f"{escape(code)}&&{LOCAL_CODES}"
+    return f"{test}^{escape(number)}^{escape(organism)}"

@@ -7,17 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from middleware.payload.hl7_codes import LOCAL_CODES, LOCAL_DETAILS, has_code, mapped_test_id
 from middleware.payload.hl7_culture import has_isolates, orders_of, sub_id_of
 from middleware.payload.hl7_time import stamp_in_zone, stamp_with_offset
 from middleware.payload.hl7_value import WITHOUT_VALUE, flags_of, status_of, value_of
 from middleware.payload.outgoing import OutgoingSpecimen, RenderContext, Row
 from middleware.wire.hl7.delimiters import DEFAULT_DELIMITERS, escape, escape_formatted, is_plain
-
-LOCAL_CODES = "99LAB"
-"""HL7 table 0396: a coding system of the sender's own. The analyzer's test codes are its."""
-
-LOCAL_DETAILS = "99DET"
-"""The rest of the analyzer's test id (aspect, dilution, replicate), which keeps kinds of one test apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +96,10 @@ def _add_patient(lines: list[str], rows: Sequence[Row]) -> None:
         return
 
 
-def _test_id(code: str, name: str, detail: str) -> str:
-    """OBX-3 or OBR-4 from texts that are already escaped."""
+def _test_id(row: Row, code: str, name: str, detail: str) -> str:
+    """OBX-3 or OBR-4: as the table of codes has it, else from the analyzer's texts, which are already escaped."""
+    if has_code(row):
+        return mapped_test_id(row)
     written = f"{code}^{name}^{LOCAL_CODES}"
     return f"{written}^{detail}^^{LOCAL_DETAILS}" if detail else written
 
@@ -110,10 +107,11 @@ def _test_id(code: str, name: str, detail: str) -> str:
 def _obr(specimen: OutgoingSpecimen, statuses: Sequence[str], context: RenderContext) -> str:
     sample_id = escape(specimen.sample_id)
     reported = stamp_in_zone(context.created_at, context.time_zone)
-    code, name, detail = _written(specimen.rows[0])[:3]
+    first = specimen.rows[0]
+    test_id = _test_id(first, *_written(first)[:3])
     # OBR-7 is the time of collection, which an analyzer does not know: it stays empty.
     return (
-        f"OBR|1|{sample_id}|{sample_id}|{_test_id(code, name, detail)}||||||||||||||||||{reported}"
+        f"OBR|1|{sample_id}|{sample_id}|{test_id}||||||||||||||||||{reported}"
         f"|||{_report_status(set(statuses))}"
     )
 
@@ -175,6 +173,12 @@ _texts_of = itemgetter(
 def _written(row: Row) -> Sequence[str]:
     """The free texts of a result, escaped. Nearly none needs it, so they are looked at together first."""
     texts = [text or "" for text in _texts_of(row)]
+    if row.get(
+        "code_source"
+    ):  # a table decides what it becomes; an empty range was left out on purpose
+        unit, reference = row["reported_unit"], row["reported_range"]
+        texts[3] = unit or texts[3]
+        texts[4] = texts[4] if reference is None else reference
     if is_plain("".join(texts), DEFAULT_DELIMITERS):
         return texts
     return [escape(text) for text in texts]
@@ -193,7 +197,7 @@ def _obx(number: int, row: Row, status: str) -> str:
     # OBX-14 and OBX-19 carry the same time: when the analyzer measured is all that it knows.
     # OBX-18 is what the analyzer calls itself (else the line), then its module.
     return (
-        f"OBX|{number}|{value_type}|{_test_id(code, name, detail)}|{sub_id}|{value}"
+        f"OBX|{number}|{value_type}|{_test_id(row, code, name, detail)}|{sub_id}|{value}"
         f"|{unit}|{reference}|{flags_of(row)}|||{status}|||{measured}||{verifier}"
         f"||{analyzer or line}{'~' + module if module else ''}|{measured}"
     )

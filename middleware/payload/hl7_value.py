@@ -88,7 +88,8 @@ def value_of(row: Row) -> tuple[str, str]:
     if kind == ValueKind.TITER:
         return "SN", f"^1^:^{_plain(row['value_number'])}"
     if kind == ValueKind.RANGE:
-        return "SN", f"^{_plain(row['value_number'])}^-^{_plain(row['value_upper'])}"
+        low, high = _reported(row, "value"), _reported(row, "upper")
+        return "SN", f"^{_plain(low)}^-^{_plain(high)}"
     if kind == ValueKind.CODED:
         return _coded(row)
     if kind == ValueKind.ABSENT:
@@ -100,12 +101,23 @@ def value_of(row: Row) -> tuple[str, str]:
 def _number(row: Row) -> tuple[str, str]:
     comparator = row.get("comparator")
     if comparator:
-        return "SN", f"{comparator}^{_plain(row['value_number'])}"
+        return "SN", f"{comparator}^{_plain(_reported(row, 'value'))}"
+    if row.get("reported_value") is not None:
+        return "NM", _plain(row["reported_value"])
     raw = row["value_raw"].strip()
     # The digits as sent are what was released (a trailing zero counts), unless a named rule read them.
     if not row.get("value_rule") and _NUMERIC.fullmatch(raw):
         return "NM", raw
     return "NM", _plain(row["value_number"])
+
+
+def _reported(row: Row, part: str) -> str:
+    """The number that the table of codes made of it, else as measured; `part` is `value` or `upper`."""
+    converted: str | None = row.get(f"reported_{part}")
+    if converted is not None:
+        return converted
+    measured: str = row["value_number" if part == "value" else "value_upper"]
+    return measured
 
 
 def _coded(row: Row) -> tuple[str, str]:

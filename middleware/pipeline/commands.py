@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from middleware.model import ReleaseState
-from middleware.pipeline import release, replay
+from middleware.pipeline import codes, release, replay
 from middleware.pipeline.asked import Asking, CommandRefused
 from middleware.setup import Setup
 from middleware.store import commands as stored
@@ -87,7 +87,16 @@ def outbox_release(
     return {"released": _all_of(conn, numbers, changed, "released")}
 
 
+def codes_release(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `line` (may be empty: every line), `reason`. Answer as `pipeline.codes.release_mapped`."""
+    line = str(arguments.get("line") or "") or None
+    return codes.release_mapped(conn, line, _asking(arguments, author, setup, now))
+
+
 COMMANDS: Mapping[str, CommandJob] = {
+    "codes.release": codes_release,
     "results.release": results_release,
     "results.reject": results_reject,
     "messages.replay": messages_replay,

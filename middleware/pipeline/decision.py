@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from middleware.model import Finding, ReleaseMode, ReleaseState, SampleRole, VerdictKind
 from middleware.review.release import Decision, decide, in_shadow
+from middleware.routing.code_row import CodeFate
 from middleware.routing.route import RouteTable
 from middleware.setup import Setup
 
@@ -17,6 +19,15 @@ _NO_ROUTE = Finding(
     verdict=VerdictKind.HOLD,
     text="No route of the settings sends this test anywhere. Add a route, then release the result.",
 )
+
+_KEPT = Finding(
+    check="codes",
+    code="kept_by_table",
+    verdict=VerdictKind.RELEASE,
+    text="The table of codes keeps this test here: it is never sent.",
+)
+_NOT_SENT = frozenset({CodeFate.KEEP, CodeFate.IGNORE})
+_GOING = frozenset({ReleaseState.RELEASED, ReleaseState.HELD})
 
 
 class Judge:
@@ -40,6 +51,8 @@ class Judge:
         if not destinations:
             findings = (*findings, _NO_ROUTE)
         decision = decide(findings, role, mode, self._generation)
+        if row.get("code_fate") in _NOT_SENT and decision.state in _GOING:
+            decision = _kept(decision)
         if row["line"] in self._relaying:
             decision = in_shadow(decision)
         if decision.state is not ReleaseState.RELEASED:
@@ -51,6 +64,11 @@ class Judge:
         if self._last is None or self._last[0] is not decision:
             self._last = (decision, columns_of(decision))
         return self._last[1]
+
+
+def _kept(decision: Decision) -> Decision:
+    findings = (*decision.findings, _KEPT)
+    return replace(decision, state=ReleaseState.NOT_FOR_LIS, findings=findings, verifier=None)
 
 
 def columns_of(decision: Decision) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from middleware.model import (
     SampleRole,
     VerdictKind,
 )
+from middleware.pipeline.codes import code_findings, without_ignored
 from middleware.pipeline.culture import hold_whole
 from middleware.pipeline.decision import Judge
 from middleware.pipeline.prepared import PreparedResult
@@ -34,6 +35,7 @@ from middleware.review.checks import CATALOGUE, Check, NamedCheck, run
 from middleware.review.context import ReviewContext, SampleIdRules, context_of
 from middleware.review.repetition import fingerprint, specimen_hash
 from middleware.review.times import DAY_S, TimeRules, marked
+from middleware.routing.codes import AS_SENT
 from middleware.setup import Setup
 from middleware.store.journal import StoredEntry
 
@@ -119,14 +121,20 @@ class Preparation:
         if not envelope.is_for_reporting:
             context = replace(context, is_for_reporting=False)
         zone = line.time_zone or self._setup.node.time_zone
+        if self._setup.codes:  # every row names the same columns
+            shared |= AS_SENT
+        prepared = self._results(envelope.results, context, shared, (line.release, zone))
+        faults = _faults_of(envelope)
+        if entry.line in self._setup.codes:
+            prepared, faults = without_ignored(prepared, faults)
         return Prepared(
             entry=entry,
             kind=_kind_of(envelope, entry),
             mode=line.release,
             analyzer=envelope.analyzer,
             message_control_id=envelope.message_control_id,
-            results=self._results(envelope.results, context, shared, (line.release, zone)),
-            faults=_faults_of(envelope),
+            results=prepared,
+            faults=faults,
             has_queries=bool(envelope.queries),
             quirks=tuple([name for name in envelope.quirks if name not in entry.quirks]),
         )
@@ -141,6 +149,7 @@ class Preparation:
         mode, zone = of_line
         prepared = []
         has_isolates = False
+        codes = self._setup.codes.get(context.line)
         for alike in _side_by_side(results):
             first = alike[0]
             measured = marked(first.measured, context.received_at, context.times)
@@ -153,6 +162,8 @@ class Preparation:
                 row = columns | result_columns(result)
                 row["fingerprint"] = mark = fingerprint(begun, row)
                 findings = self._review(result, context, checks)
+                if codes is not None and role is SampleRole.PATIENT:
+                    findings = code_findings(codes, row, findings)
                 destinations, decided = self._judge.decide(row, findings, role, mode)
                 row.update(decided)
                 may_follow = role is SampleRole.PATIENT and not any(

@@ -10,10 +10,13 @@ from typing import Any
 
 from middleware.model import ReleaseState, SampleRole
 from middleware.pipeline.asked import Asking, CommandRefused
+from middleware.pipeline.codes import translated_now
 from middleware.pipeline.outgoing import Outgoing, enqueue, only_true_corrections
+from middleware.routing.code_row import CodeFate
+from middleware.routing.codes import COLUMNS
 from middleware.routing.route import choose
 from middleware.setup import Setup
-from middleware.store import outbox, results
+from middleware.store import codes, outbox, results
 from middleware.store.connection import Connection
 from middleware.store.schema import OutboxState
 
@@ -31,6 +34,7 @@ def release(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, A
         _check_may_go(row, asking.setup)
     changed = results.decide(conn, ids, ReleaseState.RELEASED, _decision(asking))
     _check_all_changed(rows, changed, "released")
+    _translate(conn, rows, asking.setup)
     messages = enqueue(conn, _outgoing(conn, changed, asking.setup), asking.setup, asking.now)
     return {"released": changed, "messages": messages}
 
@@ -70,11 +74,38 @@ def _check_may_go(row: dict[str, Any], setup: Setup) -> None:
             f"result {row['id']} has no sample id that names a specimen, so the LIS could give it to anybody",
             what_to_do="Enter the result in the LIS by hand, or measure it again with a readable label.",
         )
+    _check_code(row, setup)
     if not choose(row["line"], row["test_code"], setup.routes, setup.connectors):
         raise CommandRefused(
             f"no route sends result {row['id']} anywhere",
             what_to_do="Add a route for its line and test to the settings.",
         )
+
+
+def _check_code(row: dict[str, Any], setup: Setup) -> None:
+    """Writes into the row what it becomes now: the table may have been mended since it came in."""
+    finding = translated_now(row, setup)
+    if finding is not None:
+        raise CommandRefused(
+            f"result {row['id']} has no code for the LIS: {finding.text}",
+            what_to_do="Mend the table of codes and start the node anew; then `labwire codes release`.",
+        )
+    if row.get("code_fate") in (CodeFate.KEEP, CodeFate.IGNORE):
+        raise CommandRefused(
+            f"the table of codes keeps the test {row['test_code']} of result {row['id']} here",
+            what_to_do="Leave it out, or give the test another fate in the table.",
+        )
+
+
+def _translate(conn: Connection, rows: Sequence[dict[str, Any]], setup: Setup) -> None:
+    codes.give(
+        conn,
+        {
+            row["id"]: {name: row[name] for name in COLUMNS}
+            for row in rows
+            if row["line"] in setup.codes
+        },
+    )
 
 
 def _check_all_changed(rows: Sequence[dict[str, Any]], changed: Sequence[int], word: str) -> None:

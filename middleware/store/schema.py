@@ -264,6 +264,18 @@ RESULTS = Table(
     # which material: of controls, calibrators and blanks only
     Column("control_lot", Text),
     Column("control_level", Text),
+    # for the LIS, by the table of test codes; NULL: as the analyzer sent it
+    Column("code_fate", Text),  # middleware.routing.code_row.CodeFate
+    Column("code_source", Text),  # table, version and line
+    Column("lis_code", Text),
+    Column("lis_name", Text),
+    Column("lis_system", Text),
+    Column("loinc", Text),
+    Column("loinc_name", Text),
+    Column("reported_value", Text),  # exact decimal text, as value_number and value_upper
+    Column("reported_upper", Text),
+    Column("reported_unit", Text),
+    Column("reported_range", Text),
     sqlite_autoincrement=True,
 )
 Index("results_by_journal", RESULTS.c.journal_id)
@@ -273,6 +285,10 @@ Index(
     RESULTS.c.id,
     sqlite_where=text("release_state = 'held'"),
     postgresql_where=text("release_state = 'held'"),
+)
+WITHOUT_CODE = text("release_state = 'held' AND code_fate IN ('unmapped', 'hold')")
+Index(
+    "results_without_code", RESULTS.c.id, sqlite_where=WITHOUT_CODE, postgresql_where=WITHOUT_CODE
 )
 
 LANES = Table(

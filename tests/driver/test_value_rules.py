@@ -148,7 +148,8 @@ def test_with_unit_scale_a_number_in_a_unit_of_no_table_is_held(text: str) -> No
     assert (word.kind, policy.shown_unit("x", word)) == (ValueKind.TEXT, "x")
 
 
-@given(TEXTS, st.sampled_from([pair for pair in combinations(NOTATIONS, 2)]))
+@pytest.mark.slow
+@given(TEXTS, st.sampled_from(list(combinations(NOTATIONS, 2))))
 def test_two_rules_never_read_one_text_as_two_numbers(
     text: str, pair: tuple[ValueRule, ValueRule]
 ) -> None:
@@ -158,6 +159,7 @@ def test_two_rules_never_read_one_text_as_two_numbers(
         assert two_meanings(pair)
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_a_mark_and_a_unit_never_explain_one_text_together(text: str) -> None:
     """Marks that are units too are refused with the profile."""
@@ -169,6 +171,7 @@ def test_a_mark_and_a_unit_never_explain_one_text_together(text: str) -> None:
     assert both == next((one for one in alone if one is not None), None)
 
 
+@pytest.mark.slow
 @given(
     st.decimals(
         allow_nan=False, allow_infinity=False, places=3, min_value=-(10**7), max_value=10**7

@@ -14,6 +14,7 @@ import pytest
 
 from middleware.driver.api import DecodeContext, Driver
 from middleware.driver.catalogue import load_catalogue
+from middleware.errors import DriverError
 from middleware.model import Result, SampleRole, ValueKind
 from tests.kit.driver_session import Played, play
 from tests.kit.framed_recordings import (
@@ -109,3 +110,23 @@ def test_the_second_block_of_the_donation_alone_gives_no_result() -> None:
     (recording,) = [one for one in framed_recordings() if "pk7300" in one.name]
     played = play(_driver(recording.name), [with_right_check(steps_of(recording)[6])], CONTEXT)
     assert _outcome(played) == Expected(errors=1)
+
+
+def test_a_recording_on_another_analyzers_line_gives_no_result() -> None:
+    """A wrong cable or a wrong driver: refused, or kept without a result."""
+    read = {}
+    for recording in framed_recordings():
+        own = DRIVERS[recording.name]
+        for text in play(CATALOGUE.driver(own), steps_of(recording), CONTEXT).texts:
+            for other in set(DRIVERS.values()) - {own}:
+                results = _results_by(CATALOGUE.driver(other), text)
+                if results:
+                    read[own, other] = results
+    assert read == {}
+
+
+def _results_by(driver: Driver, text: bytes) -> int:
+    try:
+        return len(driver.decode(text, CONTEXT).results)
+    except DriverError:
+        return 0

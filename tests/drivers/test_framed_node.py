@@ -38,7 +38,8 @@ EXPECTED: dict[str, Expected] = {
         {"processed": 6, "unreadable": 1},
         {"held": 4},
     ),
-    "beckman_au480": Expected(ACK, results={"released": 6}),
+    # Each value bears a flag whose meaning is not known to us.
+    "beckman_au480": Expected(ACK, results={"held": 6}),
     "fuji_drichem": Expected(results={"released": 17}),
     "siemens_rapidlab_348": Expected(
         messages={"processed": 2}, results={"released": 10, "held": 2}
@@ -106,7 +107,7 @@ def test_every_recording_is_kept_and_its_results_sent_or_held(tmp_path: Path) ->
         states = Counter(str(one["state"]) for one in messages if one["id"] in own)
         fates = Counter(str(one["release_state"]) for one in results if one["journal_id"] in own)
         outcome = Expected(replies[driver], dict(states), dict(fates))
-        print(driver, outcome, [one.get("findings") for one in results if one["journal_id"] in own][:2])
+        print(driver, outcome)
         if outcome != EXPECTED[driver]:
             wrong.append(f"{driver}: {outcome}, expected {EXPECTED[driver]}")
     assert not wrong, "\n".join(wrong)

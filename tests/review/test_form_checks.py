@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -104,6 +105,44 @@ def test_a_dilution_that_nobody_declared_is_held() -> None:
     """Whether the value counts the dilution already is a factor between right and wrong."""
     assert codes(made_result(dilution_factor=Decimal(5))) == ["undeclared_dilution"]
     assert codes(made_result(dilution_factor=Decimal("1.0"))) == []
+
+
+@pytest.mark.parametrize("rule", ["dilution_applied", "range,dilution_multiplied"])
+def test_a_dilution_that_the_profile_declares_is_no_reason_to_hold(rule: str) -> None:
+    """The value says which rule counts it."""
+    value = ResultValue(kind=ValueKind.NUMBER, raw="5.4", number=Decimal(54), rule=rule)
+    assert codes(made_result(value=value, dilution_factor=Decimal(10))) == []
+
+
+def test_without_a_value_there_is_nothing_to_multiply() -> None:
+    """Nothing was obtained, diluted or not."""
+    absent = ResultValue(kind=ValueKind.ABSENT, raw="")
+    result = made_result(
+        value=absent, status=ResultStatus.CANNOT_OBTAIN, dilution_factor=Decimal(10)
+    )
+    assert codes(result) == []
+
+
+def test_a_result_that_the_analyzer_flags_is_held_with_the_flag_named() -> None:
+    """Haemolysis, a clot, an expired reagent: the analyzer said so, and nobody would have read it."""
+    result = made_result(instrument_flags=("HEM", "CLOT"))
+    context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), (result,))
+    (finding,) = run(result, context)
+    assert finding.code == "instrument_flags"
+    assert "'HEM', 'CLOT'" in finding.text
+    harmless = replace(context, harmless_flags=frozenset({"HEM"}))
+    (finding,) = run(result, harmless)
+    assert "'HEM'" not in finding.text
+    assert run(result, replace(context, harmless_flags=frozenset({"HEM", "CLOT"}))) == ()
+
+
+def test_a_flood_of_flags_is_told_shortly() -> None:
+    """A finding is a sentence."""
+    result = made_result(instrument_flags=tuple(f"{n}" * 500 for n in range(50)))
+    context = context_of("chem-1", RECEIVED_AT, SampleIdRules(), (result,))
+    (finding,) = run(result, context)
+    assert "and 45 more" in finding.text
+    assert len(finding.text) < 1000
 
 
 def test_several_runs_in_one_message_are_all_held() -> None:

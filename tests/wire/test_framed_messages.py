@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from middleware.wire.events import Event, MessageAbandoned, MessageDelivered, MessageReceived
 from middleware.wire.framed import ChecksumKind, FrameCutter, FrameSpec, encode_frame
@@ -15,6 +19,7 @@ from tests.kit.framed_specs import (
     LISTING,
     NAK,
     REPORT,
+    SPECS,
     linked,
     received,
 )
@@ -154,3 +159,44 @@ def test_a_flood_of_single_letters_is_linear_work() -> None:
     for at in range(4):
         link.receive_bytes(b"x\r" * 32_000, at * 0.01)
     linked(BCC).receive_bytes(ACK + b"y" * 300_000, 1.0)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=range(len(SPECS)))
+@given(data=st.data())
+def test_messages_and_replies_do_not_depend_on_reads(spec: FrameSpec, data: st.DataObject) -> None:
+    """Whole, byte by byte, or anywhere between: the same is stored and the same is answered."""
+    texts = data.draw(
+        st.lists(st.sampled_from([b"D 12a", b"D 13b", b"DE  ", b"-----"]), max_size=6)
+    )
+    goes_on = data.draw(st.lists(st.booleans(), min_size=6, max_size=6))
+    noise = data.draw(st.sampled_from([b"", b"\x15", b"zz", b"\x02", b"\r", b"\n", b"x" * 50]))
+    wire = noise.join(
+        encode_frame(text[:5].ljust(5), spec, goes_on=bool(spec.goes_on) and more)
+        for text, more in zip(texts, goes_on, strict=False)
+    )
+    cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(wire) - 1)), max_size=8)))
+    ways = [
+        [wire],
+        [wire[at : at + 1] for at in range(len(wire))],
+        [wire[a:b] for a, b in pairwise([0, *cuts, len(wire)])],
+    ]
+    outcomes = [_lived(spec, way) for way in ways]
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+def _lived(spec: FrameSpec, pieces: list[bytes]) -> tuple[list[bytes], list[bytes], bytes]:
+    """Messages, abandoned texts and replies, when every message is stored at once."""
+    link = linked(spec)
+    messages, abandoned, replies = [], [], b""
+    for at in range(len(pieces) + 16):
+        now = 1.0 if at < len(pieces) else 60.0 * at
+        pending = link.receive_bytes(pieces[at], now) if at < len(pieces) else link.on_deadline(now)
+        while pending:
+            event = pending.pop(0)
+            if isinstance(event, MessageReceived):
+                messages.append(event.text)
+                pending += link.commit(event.token, now)
+            if isinstance(event, MessageAbandoned):
+                abandoned.append(event.text)
+        replies += link.bytes_to_send()
+    return messages, abandoned, replies

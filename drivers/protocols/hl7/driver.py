@@ -9,6 +9,7 @@ from drivers.protocols.hl7.decode import MessageReader
 from drivers.protocols.hl7.glance import glance
 from drivers.protocols.hl7.link_options import check_quirks, make_link
 from drivers.protocols.hl7.section import read_section
+from drivers.protocols.hl7.speak import Hl7Voice
 from middleware.driver.api import NO_CONTEXT, AnalyzerIdentity, DecodeContext, LinkContext
 from middleware.driver.profile import Profile
 from middleware.model import Envelope, MessageKind
@@ -50,6 +51,10 @@ class Hl7Driver:
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
         """Read a whole message, or all messages of a file. Raises DriverError when it cannot be read at all."""
         return self._reader.decode(text, context)
+
+    def voice(self) -> Hl7Voice:
+        """The analyzer's side (`middleware.driver.speak.SpeakingDriver`)."""
+        return Hl7Voice(self._profile)
 
     def identify(self, text: bytes, encoding: str = "latin-1") -> AnalyzerIdentity:
         """Who the message says that it is from. Never raises: what cannot be read says nothing."""

@@ -13,6 +13,7 @@ from drivers.protocols.law.encode import negative_answers
 from drivers.protocols.law.options import link_settings, read_link, read_section
 from drivers.protocols.law.queries import QueryFault, read_asked
 from drivers.protocols.law.replies import Replies, replies_wanted
+from drivers.protocols.law.speak import LawVoice
 from middleware.driver.api import (
     NO_CONTEXT,
     AnalyzerIdentity,
@@ -70,6 +71,10 @@ class LawDriver:
     def decode(self, text: bytes, context: DecodeContext) -> Envelope:
         """Read a whole message. Raises DriverError when it cannot be read at all."""
         return self._reader.decode(text, context)
+
+    def voice(self) -> LawVoice:
+        """The analyzer's side (`middleware.driver.speak.SpeakingDriver`)."""
+        return LawVoice(self._profile)
 
     def identify(self, text: bytes, encoding: str = "latin-1") -> AnalyzerIdentity:
         """Who the message says that it is from. Never raises: what cannot be read says nothing."""

@@ -11,6 +11,7 @@ from drivers.protocols.lis2.results import Place, ResultReader
 from drivers.protocols.lis2.specimens import SpecimenReader
 from drivers.protocols.lis2.tables import REPORT_CANNOT_BE_DONE, REPORT_PENDING
 from middleware.driver.api import DecodeContext
+from middleware.driver.culture import bind
 from middleware.driver.mapping import text_reader
 from middleware.driver.profile import HeaderSection, Profile
 from middleware.errors import DriverError
@@ -71,7 +72,7 @@ class MessageReader:
             analyzer_serial=self._serial(header),
             message_control_id=self._control_id(header),
             sent_at_text=self._sent_at(header),
-            results=results,
+            results=bind(results) if self._profile.culture is not None else results,
             queries=queries,
             statuses=_statuses(message),
             unread=unread,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from drivers.protocols.lis2.isolates import isolate_reader
 from drivers.protocols.lis2.paths import check_paths, read_together
 from drivers.protocols.lis2.remarks import Remarks, read_remarks
 from drivers.protocols.lis2.sent_value import ValueReader
@@ -77,9 +78,11 @@ class ResultReader:
                 section.module,
                 section.reagent_lot,
                 section.dilution,
+                profile.culture.isolate if profile.culture is not None else None,
             ),
             "R",
         )
+        self._isolate = isolate_reader(profile.culture)
         self._flags = _flags_reader(section)
         self._statuses = _statuses(section)
         self._time_format = section.measured_at.format if section.measured_at is not None else ""
@@ -92,9 +95,9 @@ class ResultReader:
     def read(self, record: Record, place: Place) -> Result:
         """One result."""
         test_id = self._test_id(record)
-        name, unit, usual, flags_text, status_text, time, operator, module, lot, dilution = (
-            self._texts(record)
-        )
+        texts = self._texts(record)
+        name, unit, usual, flags_text, status_text, time = texts[:6]
+        operator, module, lot, dilution, number = texts[6:]
         marks = record.delimiters
         flags, own_flags = self._flags(flags_text, marks.repeat, marks.component)
         status = self._statuses.get(status_text, _UNKNOWN)
@@ -104,6 +107,11 @@ class ResultReader:
         value = self._value.read(record, test_id.code, unit, status, flags_text)
         if value.rule or self._renames_units:
             unit = self._policy.shown_unit(unit, value)
+        isolate = None
+        if self._isolate is not None:
+            isolate = self._isolate(record, number, test_id.code, value)
+            if number:  # the same antibiotic of two isolates is two tests
+                test_id = test_id._replace(detail="/".join(filter(None, (test_id.detail, number))))
         return _new_result(
             specimen=place.specimen,
             test_code=test_id.code,
@@ -130,7 +138,7 @@ class ResultReader:
             is_manual=False,
             comments=remarks.comments,
             source=_pointer(record.index, record.letter),
-            isolate=None,
+            isolate=isolate,
             parent=None,
             result_group="",
         )

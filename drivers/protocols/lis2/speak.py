@@ -75,6 +75,10 @@ class Lis2Voice:
             ) from error
         return self._with_quirk(data, said, encoding)
 
+    def is_taken(self, reply: bytes) -> bool:
+        """Always: a message whose last frame was acknowledged is the host's."""
+        return not reply
+
     def make_link(self) -> Link:
         """A LIS01 link in the INSTRUMENT role."""
         return QuirkyLink(Lis1Options(), self._quirks)

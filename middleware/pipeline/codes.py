@@ -1,0 +1,185 @@
+"""Test codes in the pipeline: what a result becomes when it comes in, and the release of those that waited for a row.
+
+A release decides as processing does, under the setup in force: the findings of the codes fall away, all others stay,
+and of two runs that waited only the first goes out by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from middleware.model import Fault, Finding, ReleaseState, SampleRole
+from middleware.pipeline.asked import Asking
+from middleware.pipeline.decision import Judge
+from middleware.pipeline.outgoing import Outgoing, enqueue, only_true_corrections
+from middleware.pipeline.prepared import PreparedResult
+from middleware.review.repetition import Earlier, further_finding
+from middleware.routing.code_row import CodeFate
+from middleware.routing.codes import CHECK, LineCodes
+from middleware.setup import Setup
+from middleware.store import audit, codes, results
+from middleware.store.connection import Connection
+
+AT_ONCE_MAX = 1000
+"""In one transaction, so that no analyzer waits for it."""
+
+_NAMED_MAX = 20
+# What the decision itself says anew.
+_DECIDED_ANEW = frozenset({CHECK, "release_mode", "route"})
+
+
+def code_findings(
+    codes_of_line: LineCodes, row: dict[str, Any], findings: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    """Write into `row` what a patient's result becomes for the LIS; its findings, with that of its code."""
+    translation = codes_of_line.translate(row)
+    row.update(translation.columns)
+    if translation.finding is None:
+        return findings
+    return (*findings, translation.finding)
+
+
+def without_ignored(
+    prepared: list[PreparedResult], faults: tuple[Fault, ...]
+) -> tuple[list[PreparedResult], tuple[Fault, ...]]:
+    """The results that are stored, and a remark about those that the table ignores: the message still has them."""
+    ignored = [one.row for one in prepared if one.row["code_fate"] == CodeFate.IGNORE]
+    if not ignored:
+        return prepared, faults
+    named = list(dict.fromkeys(row["test_code"] for row in ignored))
+    more = " …" if len(named) > _NAMED_MAX else ""
+    said = f"{len(ignored)} results are not kept, for the table of codes ignores their tests: "
+    remark = Fault(code="ignored_codes", text=said + ", ".join(named[:_NAMED_MAX]) + more)
+    kept = [one for one in prepared if one.row["code_fate"] != CodeFate.IGNORE]
+    return kept, (*faults, remark)
+
+
+def release_mapped(conn: Connection, line: str | None, asking: Asking) -> dict[str, Any]:
+    """Decide anew over held results that waited for a row and have one now, at most AT_ONCE_MAX.
+
+    Answers `released`, `held` (for other reasons) and `kept` (the table sends them nowhere): ids; `messages`: outbox
+    numbers; `left`: how many have no row yet. Nothing is asked of the analyzer, and nothing goes out twice: a result
+    that went out is not held any more.
+    """
+    judge = Judge(asking.setup)
+    decided: dict[int, dict[str, Any]] = {}
+    outgoing: dict[tuple[int, str, str], Outgoing] = {}
+    left, after = 0, 0
+    while len(decided) < AT_ONCE_MAX:
+        portion = codes.waiting(conn, line, after, AT_ONCE_MAX)
+        for row in portion[: AT_ONCE_MAX - len(decided)]:
+            decision = _decide(conn, row, judge, asking)
+            if decision is None:
+                left += 1
+                continue
+            columns, destinations = decision
+            codes.give(conn, {row["id"]: columns})
+            decided[row["id"]] = columns
+            _add(outgoing, row | columns, destinations)
+        if len(portion) < AT_ONCE_MAX:
+            break
+        after = portion[-1]["id"]
+    messages = _queue(conn, outgoing, asking)
+    answer = _answer(decided, messages, left)
+    if decided:
+        _audit(conn, answer, line, asking)
+    return answer
+
+
+def _decide(
+    conn: Connection, row: dict[str, Any], judge: Judge, asking: Asking
+) -> tuple[dict[str, Any], tuple[str, ...]] | None:
+    """The columns that change, and the connectors; None while no row of the table fits, or one still holds it."""
+    settings = asking.setup.lines.get(row["line"])
+    codes_of_line = asking.setup.codes.get(row["line"])
+    if settings is None or codes_of_line is None:
+        return None
+    translation = codes_of_line.translate(row)
+    if translation.finding is not None:
+        return None
+    columns: dict[str, Any] = dict(translation.columns)
+    findings = _other_findings(row)
+    earlier = _released_before(conn, row)
+    if earlier is not None and not any(one.check == "repetition" for one in findings):
+        findings = (*findings, further_finding(earlier))
+        columns |= {"supersedes": earlier.result_id, "version": earlier.version + 1}
+    role = SampleRole(row["sample_role"])
+    destinations, decision = judge.decide(row | columns, findings, role, settings.release)
+    generation = asking.setup.generation
+    columns |= decision | {"setup_generation": generation, "release_mode": settings.release.value}
+    columns |= {"decided_at": asking.now, "decision_reason": asking.reason or "codes released"}
+    return columns, destinations
+
+
+def _other_findings(row: Mapping[str, Any]) -> tuple[Finding, ...]:
+    stored = [Finding.model_validate(one) for one in json.loads(row["findings"] or "[]")]
+    return tuple(one for one in stored if one.check not in _DECIDED_ANEW)
+
+
+def _released_before(conn: Connection, row: Mapping[str, Any]) -> Earlier | None:
+    """The newest released result of the same test of the same specimen, those of this very release included."""
+    runs = results.runs_of_samples(conn, [row["sample_id"]]).get(row["sample_id"], [])
+    same = [
+        Earlier(run.result_id, run.journal_id, run.duplicate_of, run.version)
+        for run in runs
+        if run.release_state == ReleaseState.RELEASED
+        and (run.test_code, run.test_detail) == (row["test_code"], row["test_detail"])
+    ]
+    return max(same, key=lambda one: one.result_id, default=None)
+
+
+def _add(
+    outgoing: dict[tuple[int, str, str], Outgoing], row: dict[str, Any], to: Sequence[str]
+) -> None:
+    for connector in to:
+        key = (row["journal_id"], connector, row["sample_id"])
+        if key not in outgoing:
+            outgoing[key] = Outgoing(
+                connector, row["sample_id"], row["line"], row["journal_id"], row["received_at"]
+            )
+        outgoing[key].rows.append(row)
+        outgoing[key].result_ids.append(row["id"])
+
+
+def _queue(
+    conn: Connection, outgoing: Mapping[tuple[int, str, str], Outgoing], asking: Asking
+) -> list[int]:
+    messages = list(outgoing.values())
+    for one in messages:
+        rows = [dict(row) for row in one.rows]
+        only_true_corrections(conn, rows)
+        one.rows = list(rows)
+    return enqueue(conn, messages, asking.setup, asking.now)
+
+
+def _answer(
+    decided: Mapping[int, Mapping[str, Any]], messages: list[int], left: int
+) -> dict[str, Any]:
+    by_state: dict[str, list[int]] = {}
+    for result_id, columns in decided.items():
+        by_state.setdefault(columns["release_state"], []).append(result_id)
+    released = by_state.pop(ReleaseState.RELEASED.value, [])
+    held = by_state.pop(ReleaseState.HELD.value, [])
+    kept = sorted(one for ids in by_state.values() for one in ids)
+    return {"released": released, "held": held, "kept": kept, "messages": messages, "left": left}
+
+
+def _audit(conn: Connection, answer: dict[str, Any], line: str | None, asking: Asking) -> None:
+    subject = f"line {line}" if line is not None else "every line"
+    detail = {**answer, "reason": asking.reason, "setup_generation": asking.setup.generation}
+    audit.append(
+        conn, audit.AuditEntry(asking.author, "codes.release", subject, asking.now, detail)
+    )
+
+
+def translated_now(row: dict[str, Any], setup: Setup) -> Finding | None:
+    """For a release by a person: write into a stored `row` what it becomes under the setup in force. Answers why it
+    cannot go out (None: it can). A table that holds the code for a person does not hinder that person."""
+    codes_of_line = setup.codes.get(row["line"])
+    if codes_of_line is None:
+        return None
+    translation = codes_of_line.translate(row)
+    row.update(translation.columns)
+    return translation.finding if translation.fate is CodeFate.UNMAPPED else None
