@@ -218,9 +218,11 @@ class Twin:
         """The tests of one specimen: a code, and the texts that only occur together."""
         count = self.plan.results
         sets = self._dialect.sets
-        if sets:
-            return [("", one) for one in self._random.sample(sets, min(count, len(sets)))]
         codes = [code for code in self.profile.values.formats if code != "*"] or list(_TESTS)
+        if sets:
+            code = self._random.choice(codes)
+            drawn = sorted(self._random.sample(range(len(sets)), min(count, len(sets))))
+            return [(code, sets[at]) for at in drawn]
         return [(code, {}) for code in self._random.sample(codes, min(count, len(codes)))]
 
     def _say_result(self, tube: _Tube, code: str, manner: Manner) -> None:
@@ -261,8 +263,10 @@ class Twin:
         if status in _WITHOUT_VALUE:
             return SaidValue("", ValueKind.ABSENT, shown_unit=None)
         section = self.profile.result
-        fixed = texts.read(section.unit) if section.unit is not None else ""
-        is_known = bool(fixed) or section.unit is None
+        fixed = texts.read(section.unit)
+        is_known = section.unit is None or any(
+            texts.at(path) is not None for path in section.unit.paths
+        )
         wanted = Wanted(
             code,
             fixed if is_known else None,

@@ -98,8 +98,8 @@ class TwinTexts:
         ways = [control] if control is not None and role is SampleRole.QC else []
         for rule in rules:
             if rule.role is role:
-                text = text_matching(rule.pattern, self._random, fill)
-                ways += [] if text is None else [(rule.path, text)]
+                text = (text_matching(rule.pattern, self._random, fill) or "").strip()
+                ways += [(rule.path, text)] if _says(rule, text) is role else []
             words = [text for text, means in rule.table.items() if means is role]
             ways += [(rule.path, _A_WORD if word == _OTHERWISE else word) for word in words]
         return [way for way in ways if way[1]]

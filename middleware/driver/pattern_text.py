@@ -26,10 +26,11 @@ def text_matching(
     `fill` stands where the pattern takes anything (`.*`); `named` gives the text of named groups.
     """
     compiled = re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    wanted = {name: one for name, one in (named or {}).items() if name in compiled.groupindex}
     for attempt in range(_TRIES):
-        text = _Writer(pattern, random, fill if attempt < _TRIES // 2 else "", named or {}).write()
+        text = _Writer(pattern, random, fill if attempt < _TRIES // 2 else "", wanted).write()
         found = compiled.fullmatch(text)
-        if found and all((found[name] or "").strip() == one for name, one in (named or {}).items()):
+        if found and all((found[name] or "").strip() == one for name, one in wanted.items()):
             return text
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from drivers.protocols.columns.decode import TableReader
 from drivers.protocols.columns.settings import read_settings
+from drivers.protocols.columns.speak import ColumnsVoice
 from drivers.protocols.columns.sylk import rows_of_sheet
 from drivers.protocols.columns.text import lines_of
 from middleware.driver.api import NO_CONTEXT, DecodeContext, LinkContext
@@ -43,6 +44,10 @@ class ColumnsDriver:
             f"{self._profile.id} reads files, and a connection has none",
             what_to_do='Give the line transport = { type = "file_drop", … }.',
         )
+
+    def voice(self) -> ColumnsVoice:
+        """The analyzer's side (`middleware.driver.speak.SpeakingDriver`)."""
+        return ColumnsVoice(self._profile, self._settings)
 
     def kind(self, text: bytes) -> MessageKind:
         """A table holds results; only an empty file does not."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from random import Random
+from typing import NamedTuple
 
 from drivers.protocols.columns.paths import JOINED, PART, PREAMBLE, uses_of
 from drivers.protocols.columns.settings import ColumnsSettings, WideSection
@@ -18,7 +20,14 @@ _NUMBERED = re.compile(r"(.+)\[([1-9][0-9]{0,3})\]")
 _MOST_GROUPS = 12
 _TESTS = ("WBC", "RBC", "HGB", "GLU", "UREA", "CRP")
 _UNITS = ("mmol/L", "g/L", "%")
-_LOTS = Random
+
+
+class KnownTest(NamedTuple):
+    """One column that is a test: its heading, and what the heading says."""
+
+    heading: str
+    test: str
+    unit: str = ""
 
 
 class Headings:
@@ -26,7 +35,9 @@ class Headings:
 
     def __init__(self, profile: Profile, settings: ColumnsSettings) -> None:
         self._settings = settings
-        self._sets = known_sets(profile, settings)
+        self._tests = known_tests(profile, settings)
+        self._by_test = {one.test: one.heading for one in self._tests}
+        self.sets = sets_of(self._tests, settings)
         names = [*settings.names, *settings.positions] or self._with_headings(profile)
         self.names = tuple(names)
         self._places: dict[str, int] = {}
@@ -54,10 +65,8 @@ class Headings:
         wide, cells = self._settings.wide, [""] * len(self.names)
         if wide is None or wide.units_row is None:
             return cells
-        for one in self._sets:
-            at = self._places.get(self._heading(one))
-            if at is not None:
-                cells[at] = one.get(_UNIT, "")
+        for one in self.sets:
+            cells[self._places[self._by_test[one[_TEST]]]] = one.get(_UNIT, "")
         at = self.place(wide.units_row.column)
         if at is not None:
             cells[at] = text_matching(wide.units_row.pattern, Random(1), "Unit") or ""
@@ -72,7 +81,7 @@ class Headings:
             return self._places.get(heading.replace("{n}", str(number))) if heading else None
         if wide is None:
             return None
-        at = self._places[self._heading(texts)]
+        at = self._places[self._by_test[texts[_TEST]]]
         followers = list(wide.followed_by)
         if name == "value":
             return at
@@ -80,14 +89,6 @@ class Headings:
             return at + 1 + followers.index(name)
         beside = wide.beside.get(name)
         return self._places.get(beside.replace("{test}", texts[_TEST])) if beside else None
-
-    def _heading(self, texts: Texts) -> str:
-        wide = self._settings.wide
-        if wide is None or not wide.pattern:
-            return texts[_TEST]
-        return _headings_of(wide, self._settings, self._sets).get(
-            (texts[_TEST], texts.get(_UNIT, "")), texts[_TEST]
-        )
 
     def _with_headings(self, profile: Profile) -> list[str]:
         """Plain columns, the last of them the one behind which tests stand, and the tests."""
@@ -108,57 +109,50 @@ class Headings:
         return plain if wide is None else self._with_tests(plain, wide)
 
     def _with_tests(self, plain: list[str], wide: WideSection) -> list[str]:
-        tests = list(dict.fromkeys(self._heading(one) for one in self._sets))
+        tests = [one.heading for one in self._tests]
         names = [name for name in plain if name not in tests and name != wide.after]
         for heading in wide.beside.values():
-            names += [heading.replace("{test}", one[_TEST]) for one in self._sets]
+            names += [heading.replace("{test}", one.test) for one in self._tests]
         names = list(dict.fromkeys(names)) + ([wide.after] if wide.after else [])
         for test in tests:
             names += [test, *wide.followed_by.values()]
         return names
 
 
-def known_sets(profile: Profile, settings: ColumnsSettings) -> tuple[Texts, ...]:
-    """The tests that a wide table may have: code, and the unit where the heading holds it."""
+def known_tests(profile: Profile, settings: ColumnsSettings) -> tuple[KnownTest, ...]:
+    """The tests that a wide table may have; invented ones where a pattern leaves them open."""
     wide = settings.wide
     if wide is None:
         return ()
-    if wide.columns:
-        return tuple([{_TEST: name} for name in wide.columns])
     if not wide.pattern:
-        return tuple([{_TEST: name} for name in _TESTS])
-    found = {}
+        return tuple([KnownTest(name, name) for name in wide.columns or _TESTS])
     is_scaled = ValueRule.UNIT_SCALE in profile.values.rules
     units = tuple(profile.units) if is_scaled else _UNITS
-    for at, unit in enumerate(units * (1 + len(_TESTS) // len(units))):
-        one = _set_of(wide, _TESTS[at % len(_TESTS)], unit)
-        if one is not None:
-            found[one[_TEST]] = one
-    for heading in settings.heading:
-        one = _taken_apart(wide, heading)
-        if one is not None:
-            found[one[_TEST]] = one
-    return tuple(found.values())
+    count = max(len(units), len(_TESTS))
+    written = [
+        text_matching(wide.pattern, Random(at), _TESTS[at % len(_TESTS)], {"unit": unit})
+        for at, unit in zip(range(count), cycle(units), strict=False)
+    ]
+    headings = (*written, *settings.heading)
+    found = [one for text in headings if text and (one := _taken_apart(wide, text)) is not None]
+    return tuple({one.test: one for one in found}.values())
 
 
-def _set_of(wide: WideSection, test: str, unit: str) -> dict[str, str] | None:
-    heading = text_matching(wide.pattern, Random(test), test, {"unit": unit})
-    return _taken_apart(wide, heading) if heading is not None else None
+def sets_of(tests: Sequence[KnownTest], settings: ColumnsSettings) -> tuple[Texts, ...]:
+    """What the columns of a test say by themselves."""
+    wide = settings.wide
+    says_unit = wide is not None and _UNIT.removeprefix(PART) not in wide.followed_by
+    if wide is not None and wide.units_row is not None:
+        tests = [one._replace(unit=one.unit or _UNITS[0]) for one in tests]
+    return tuple([{_TEST: one.test, **({_UNIT: one.unit} if says_unit else {})} for one in tests])
 
 
-def _taken_apart(wide: WideSection, heading: str) -> dict[str, str] | None:
+def _taken_apart(wide: WideSection, heading: str) -> KnownTest | None:
     found = re.fullmatch(wide.pattern, heading, re.DOTALL)
     if found is None:
         return None
     named = found.groupdict()
-    unit = {_UNIT: named["unit"].strip()} if named.get("unit") else {}
-    return {_TEST: named["test"].strip(), **unit, "": heading}
-
-
-def _headings_of(
-    wide: WideSection, settings: ColumnsSettings, sets: tuple[Texts, ...]
-) -> dict[tuple[str, str], str]:
-    return {(one[_TEST], one.get(_UNIT, "")): one[""] for one in sets}
+    return KnownTest(heading, named["test"].strip(), (named.get("unit") or "").strip())
 
 
 def _is_column(path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from drivers.protocols.columns.headings import Headings, known_sets
+from drivers.protocols.columns.headings import Headings
 from drivers.protocols.columns.paths import JOINED, PART, PREAMBLE
 from drivers.protocols.columns.settings import ColumnsSettings
 from middleware.driver.profile import Profile
@@ -31,7 +31,7 @@ class ColumnsVoice:
         self.dialect = Dialect(
             of_message=(PREAMBLE,),
             of_result=(PART,) if spread is not None else _of_rows(profile),
-            sets=known_sets(profile, settings),
+            sets=self._headings.sets,
             patterns=dict.fromkeys(ids, pattern),
             name_delimiter=" ",
             is_value_needed=spread is not None,
