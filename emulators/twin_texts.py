@@ -26,6 +26,7 @@ class TwinTexts:
         self.message = message
         self.shared: dict[str, str] = {}
         self.own: dict[str, str] = {}
+        self.is_control = False
         self._dialect = dialect
         self._random = random
 
@@ -61,7 +62,11 @@ class TwinTexts:
         if rule is None or self.read(rule):
             return
         free = [path for path in rule.paths if self.at(path) is None]
-        if free:
+        if not self.is_control:
+            free = [path for path in free if not is_among(path, self._dialect.of_controls)]
+        if free and is_among(free[0], self._dialect.of_message):
+            self.put(free[0], text)  # what it says of itself stands in one place for ever
+        elif free:
             self.put(self._random.choice(free), text)
 
     def _level(self, path: str) -> dict[str, str]:
@@ -81,6 +86,7 @@ class TwinTexts:
 
     def mark(self, role: SampleRole, rules: Sequence[RoleRule], fill: str) -> None:
         """Write what makes the specimen one of `role`, by one of the rules or the standard's own mark."""
+        self.is_control = role is not SampleRole.PATIENT
         ways = self.ways_to_mark(role, rules, fill)
         if ways and role is not SampleRole.PATIENT:
             path, text = self._random.choice(ways)

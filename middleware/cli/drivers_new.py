@@ -24,10 +24,17 @@ _COLOURS = {Weight.WRONG: "red", Weight.MISSING: "yellow", Weight.GOOD: "green"}
 
 
 def new_driver(
-    driver_id: Annotated[str, typer.Argument(metavar="NAME", help="Id of the driver: vendor_model.")],
-    source: Annotated[Path, typer.Option("--from", help="A recording: bytes, a capture, a text log, a file.")],
+    driver_id: Annotated[
+        str, typer.Argument(metavar="NAME", help="Id of the driver: vendor_model.")
+    ],
+    source: Annotated[
+        Path, typer.Option("--from", help="A recording: bytes, a capture, a text log, a file.")
+    ],
     out: Annotated[
-        Path | None, typer.Option("--out", help=f"Where its folder goes; else {SITE_DRIVERS} beside the settings.")
+        Path | None,
+        typer.Option(
+            "--out", help=f"Where its folder goes; else {SITE_DRIVERS} beside the settings."
+        ),
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Maker and model, for people.")] = "",
     keep_people: Annotated[
@@ -38,12 +45,16 @@ def new_driver(
 ) -> None:
     """Draft a driver from a recording: every guess says how sure it is. Then run `labwire drivers check`."""
     if not _ID.fullmatch(driver_id):
-        raise typer.BadParameter(f"{driver_id!r}: write it as vendor_model, in small letters and digits")
+        raise typer.BadParameter(
+            f"{driver_id!r}: write it as vendor_model, in small letters and digits"
+        )
     folder = (out or config.parent / SITE_DRIVERS) / driver_id
     if folder.exists():
         raise typer.BadParameter(f"{folder} is there already")
     catalogue = installed_for(config).catalogue
-    draft = make_draft(read_recording(_bytes(source)), driver_id, title or _title(driver_id), catalogue.make)
+    draft = make_draft(
+        read_recording(_bytes(source)), driver_id, title or _title(driver_id), catalogue.make
+    )
     driver = catalogue.make(read_profile(draft.profile, driver_id))
     files = files_of(draft, driver, None if keep_people else secrets.token_bytes(32))
     for place, text in files.items():
@@ -51,13 +62,21 @@ def new_driver(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
     if as_json:
-        show.document("draft", _guesses(draft), folder=str(folder), protocol=str(draft.kind), missing=draft.findings.missing)
+        show.document(
+            "draft",
+            _guesses(draft),
+            folder=str(folder),
+            protocol=str(draft.kind),
+            missing=draft.findings.missing,
+        )
     else:
         _tell(draft, folder, files)
 
 
 def check_drivers(
-    place: Annotated[str, typer.Argument(metavar="DIR|ID", help="A driver's folder, a folder of them, or an id.")],
+    place: Annotated[
+        str, typer.Argument(metavar="DIR|ID", help="A driver's folder, a folder of them, or an id.")
+    ],
     config: ConfigOption = DEFAULT_SETTINGS,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +101,9 @@ def _folders(place: str, catalogue: Catalogue) -> list[Path]:
         return found
     folder = catalogue.driver(place).profile.folder
     if folder is None:
-        raise typer.BadParameter(f"driver {place} has no folder of its own; give the folder of its package")
+        raise typer.BadParameter(
+            f"driver {place} has no folder of its own; give the folder of its package"
+        )
     return [folder]
 
 
@@ -106,7 +127,9 @@ def _guesses(draft: Draft) -> list[dict[str, object]]:
 
 def _tell(draft: Draft, folder: Path, files: dict[str, str]) -> None:
     results = sum(len(envelope.results) for envelope in draft.played.envelopes)
-    show.say(f"Protocol {draft.kind}: {len(draft.played.envelopes)} messages with {results} results are read by the draft.")
+    show.say(
+        f"Protocol {draft.kind}: {len(draft.played.envelopes)} messages with {results} results are read by the draft."
+    )
     columns = (("key", "key"), ("read from", "value"), ("how sure", "confidence"), ("why", "why"))
     show.table(columns, [{**one, "value": str(one["value"])} for one in _guesses(draft)])
     for sentence in draft.findings.missing:
@@ -120,7 +143,11 @@ def _tell_report(report: Report) -> None:
     show.say(f"{report.driver_id or report.folder} (earns the tier {report.earned})")
     for one in report.shown:
         show.say(f"  {one.weight:8} {one.what}", _COLOURS.get(one.weight, ""))
-    show.say("  Nothing is missing." if report.is_good else "  Not ready: see what is wrong or missing above.")
+    show.say(
+        "  Nothing is missing."
+        if report.is_good
+        else "  Not ready: see what is wrong or missing above."
+    )
 
 
 def _item(report: Report) -> dict[str, object]:

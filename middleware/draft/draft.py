@@ -18,11 +18,11 @@ from middleware.draft.table import find_table
 from middleware.draft.telegram import find_telegrams
 from middleware.driver.api import Driver
 from middleware.driver.cases import CASE_CONTEXT, Played, play, play_file
-from middleware.driver.profile import read_profile
+from middleware.driver.profile import Profile, read_profile
 from middleware.driver.quirks import QUIRKS
 from middleware.errors import DriverError, MiddlewareError
 
-MakeDriver = Callable[[object], Driver]
+MakeDriver = Callable[[Profile], Driver]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _find(recording: Recording) -> tuple[Traffic, Findings]:
             return found
     raise NothingRecognised(
         "nothing in the recording looks like a protocol or a table that Labwire knows",
-        what_to_do="Look at it with an editor. Record again as bytes (`labwire capture start`), or ask for the maker's manual.",
+        what_to_do="Look at it with an editor; record again as bytes (`labwire capture start`), or ask for the manual.",
     )
 
 
@@ -124,10 +124,10 @@ class _Head:
             "who dials? See the analyzer's settings",
         )
         if is_file:
-            whole.likely("transport.serial", False, "")  # noqa: FBT003
-            whole.likely("transport.file", True, "")  # noqa: FBT003
+            whole.likely("transport.serial", False, "")
+            whole.likely("transport.file", True, "")
         elif self.traffic.kind in (Kind.LAW, Kind.POCT1A):
-            whole.likely("transport.serial", False, "")  # noqa: FBT003
+            whole.likely("transport.serial", False, "")
         whole.guesses.update(found.guesses)
         return profile_text(whole, _heading(self.name, self.recording))
 
@@ -142,8 +142,9 @@ class _Head:
 def _heading(name: str, recording: Recording) -> list[str]:
     return [
         f"DRAFT of a driver for {name}, made by `labwire drivers new` from {recording.form}.",
-        "Each line says how sure it is: certain, likely or guess. Compare the likely ones with one tube and one printout,",
-        "look at the guesses first. Take a remark away when you have checked its line; `labwire drivers check` counts the rest.",
+        "Each line says how sure it is: certain, likely or guess. Compare the likely ones with one tube and one",
+        "printout, look at the guesses first. Take a remark away when you have checked its line:",
+        "`labwire drivers check` counts the rest.",
     ]
 
 
@@ -178,7 +179,8 @@ def _add_quirks(findings: Findings, traffic: Traffic, build: Callable[[Findings]
     dropped = [name for name in best.quirks if name not in needed]
     if dropped:
         findings.missing.append(
-            f"Some frames would need {', '.join(dropped)}: a log lost characters, or the line is noisy. Record again as bytes."
+            f"Some frames would need {', '.join(dropped)}: a log lost characters, or the line is noisy. "
+            "Record again as bytes."
         )
 
 

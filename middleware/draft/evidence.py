@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-Literal = str | bool | int | float | tuple["Literal", ...] | Mapping[str, "Literal"]
-"""What a profile can hold."""
+Literal = object
+"""What a profile can hold: text, number, truth, and tuples and mappings of these (`profile_text.literal`)."""
 
 
 class Confidence(StrEnum):

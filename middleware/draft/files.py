@@ -24,6 +24,11 @@ from middleware.driver.cases import (
 from middleware.wire.capture import lossless
 
 FIRST_CASE = "first_recording"
+_NO_CASE = "There is no case yet: people in the recording could not be replaced, or it is too long. `--keep-people` keeps them."
+_LIMITS = (
+    "## Known limitations\n\n"
+    "- Drafted from one recording; nothing was compared with the analyzer's own printout yet."
+)
 _MOST_BYTES = 256 * 1024
 _MOST_CODES = 200
 _LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -89,14 +94,16 @@ def _sample(draft: Draft) -> str:
 def _readme(draft: Draft, *, has_case: bool, has_people: bool) -> str:
     read = [one for envelope in draft.played.envelopes for one in envelope.results]
     asked = [one for envelope in draft.played.envelopes for one in envelope.queries]
+    counts = (
+        f"{len(draft.played.envelopes)} messages, {len(read)} results, {len(asked)} host queries"
+    )
     parts = [
         f"# {draft.driver_id} (draft)",
         f"Supported: {_roles(draft)}, as far as one recording shows. DRAFT: written by `labwire drivers new`.",
-        f"Protocol `{draft.kind}`. The draft reads {len(draft.played.envelopes)} messages, {len(read)} results and "
-        f"{len(asked)} host queries from the recording.",
+        f"Protocol `{draft.kind}`. Read from the recording: {counts}.",
         *_section("## What is still missing", [*draft.findings.missing, *_open_guesses(draft)]),
         *_section("## What was done to the recording", [*draft.notes, *draft.findings.notes]),
-        "## Known limitations\n\n- Drafted from one recording; nothing was compared with the analyzer's own printout yet.",
+        _LIMITS,
         *_case_words(has_case=has_case, has_people=has_people),
         *_codes(draft),
     ]
@@ -105,13 +112,9 @@ def _readme(draft: Draft, *, has_case: bool, has_people: bool) -> str:
 
 def _roles(draft: Draft) -> str:
     asks = any(key.startswith("query.") for key in draft.findings.guesses)
-    return (
-        "results and host queries"
-        if asks and draft.findings.codes
-        else "host queries"
-        if asks
-        else "results"
-    )
+    if not asks:
+        return "results"
+    return "results and host queries" if draft.findings.codes else "host queries"
 
 
 def _section(title: str, sentences: Sequence[str]) -> list[str]:
@@ -128,9 +131,7 @@ def _open_guesses(draft: Draft) -> list[str]:
 
 def _case_words(*, has_case: bool, has_people: bool) -> list[str]:
     if not has_case:
-        return [
-            "There is no case yet: people in the recording could not be replaced (`--keep-people` keeps them), or it is too long."
-        ]
+        return [_NO_CASE]
     if has_people:
         return ["THE CASE CONTAINS PATIENT DATA: keep it like a result, and do not give it away."]
     return ["People in the case are replaced; look at it before you give it away."]

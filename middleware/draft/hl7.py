@@ -1,4 +1,4 @@
-"""Guesses for HL7 v2 and IHE LAW messages: the standard's place first, another only where the recording speaks for it."""
+"""Guesses for HL7 v2 and IHE LAW: the standard's place first, another only where the recording speaks for it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from middleware.draft.shapes import has_letters, id_score, is_full_time, is_numb
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import Message, Segment, parse
 
-_FLAGS = frozenset("L H LL HH < > N A AA U D B W S R I MS VS".split()) | {
-    ""
-}  # HL7 2.5.1 table 0078
+_FLAGS = frozenset(
+    ["L", "H", "LL", "HH", "<", ">", "N", "A", "AA", "U", "D", "B", "W", "S", "R", "I", "MS", "VS"]
+) | {""}  # HL7 2.5.1 table 0078
 _STATUS = frozenset("CDFINOPRSUWX")  # HL7 2.5.1 table 0085
 _ATTACHED = frozenset(("ED", "RP"))
 _NEARLY_ALL = 0.95
@@ -188,11 +188,10 @@ def _guess_specimen(messages: Sequence[Message], scopes: Sequence[Scope], found:
     )
     for key, path in (("patient_name", "PID-5"), ("birth_date", "PID-7"), ("sex", "PID-8")):
         is_filled = bool(column(persons, path).filled)
-        sure = Confidence.LIKELY if is_filled else Confidence.GUESS
         found.add(
             f"specimen.{key}",
             path,
-            sure,
+            Confidence.LIKELY,
             "the standard's place" + ("" if is_filled else "; empty in the recording"),
         )
 
@@ -323,7 +322,7 @@ def _guess_rest(scopes: Sequence[Scope], found: Findings, *, is_law: bool) -> No
             "protocol.empty_is_not_measured",
             True,
             f"{len(empty)} final observations without value and flag",
-        )  # noqa: FBT003
+        )
     said = {one.get("OBX-3.1") for one in scopes if _is_supplement(one)}
     if said:
         pattern = "|".join(sorted(re.escape(code).replace(r"\-", "-") for code in said if code))
@@ -358,10 +357,10 @@ def _guess_query(messages: Sequence[Message], found: Findings, *, is_law: bool) 
 
 def _list_codes(scopes: Sequence[Scope], found: Findings) -> None:
     code = found.guesses["result.test_code"].value
-    paths = (code,) if isinstance(code, str) else code
+    paths = code if isinstance(code, tuple) else (code,)
     units: dict[str, Counter[str]] = {}
     for scope in scopes:
-        test = next((text for path in paths if (text := scope.get(str(path)).strip())), "")  # type: ignore[union-attr]
+        test = next((text for path in paths if (text := scope.get(str(path)).strip())), "")
         if not _is_supplement(scope):
             units.setdefault(test, Counter())[scope.get("OBX-6.1").strip()] += 1
     found.codes = {

@@ -20,6 +20,7 @@ from middleware.draft.shapes import (
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.lis2 import Message, Record, parse_message
 
+_WIDE_FIELD, _SHORT_TEXT = 12, 6
 STRONG_ID = 1.9
 """Score of a text that is filled in every order and at least six characters long."""
 _OTHER_PLACES = (
@@ -134,7 +135,7 @@ def _guess_header(records: Records, found: Findings) -> None:
 
 def _is_serial(text: str) -> bool:
     digits = sum(letter.isdigit() for letter in text)
-    return digits >= 4 and not is_version(text) or text.isdigit() and digits >= 4  # noqa: PLR2004
+    return (digits >= 4 and not is_version(text)) or (text.isdigit() and digits >= 4)  # noqa: PLR2004
 
 
 # -- specimen --------------------------------------------------------------------------------------
@@ -183,8 +184,10 @@ def is_padded(place: Column) -> bool:
     """Aligned in a field of fixed width, as only identifiers are."""
     widths = {len(text) for text in place.texts if text.strip()}
     return (
-        len(widths) == 1 and widths.pop() > 12 and any(text != text.strip() for text in place.texts)
-    )  # noqa: PLR2004
+        len(widths) == 1
+        and widths.pop() > _WIDE_FIELD
+        and any(text != text.strip() for text in place.texts)
+    )
 
 
 def _of_the_patient(records: Records, orders: Sequence[Record]) -> Column | None:
@@ -264,7 +267,7 @@ def _guess_specimen(records: Records, found: Findings) -> None:
         found.add(
             f"specimen.{key}",
             path,
-            Confidence.LIKELY if is_filled else Confidence.GUESS,
+            Confidence.LIKELY,
             "the standard's place (LIS02-A2 7)" + ("" if is_filled else "; empty in the recording"),
         )
 
@@ -287,11 +290,12 @@ def _guess_query(records: Records, found: Findings) -> None:
     )
     after = int(best.path[-1])
     rest = [column(queries, f"Q-3.{number}") for number in range(after + 1, after + 5)]
-    small = [one for one in rest if one.filled and one.part_that(lambda text: len(text) < 6) == 1.0]  # noqa: PLR2004
+    small = [one for one in rest if one.filled and one.part_that(_is_short) == 1.0]
     if len(small) > 1 and all(is_number(text) for text in small[0].filled):
-        found.guess(
-            "query.carrier", small[-2].path if len(small) > 2 else small[0].path, "a short number"
-        )  # noqa: PLR2004
-        found.guess(
-            "query.position", small[-1].path if len(small) > 2 else small[1].path, "a short number"
-        )  # noqa: PLR2004
+        carrier, position = small[-2:]
+        found.guess("query.carrier", carrier.path, "a short number")
+        found.guess("query.position", position.path, "a short number")
+
+
+def _is_short(text: str) -> bool:
+    return len(text) < _SHORT_TEXT

@@ -1,4 +1,4 @@
-"""The lines of a text log: what stands in front of them (times, direction marks), and which direction is the analyzer."""
+"""The lines of a text log: what stands in front of them (times, marks), and which direction is the analyzer."""
 
 from __future__ import annotations
 

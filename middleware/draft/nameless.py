@@ -69,9 +69,7 @@ def _table(steps: Sequence[bytes], findings: Findings, key: bytes) -> tuple[byte
         name
         for name in sheet.names
         if name in people
-        or name
-        and _MORE_PEOPLE.fullmatch(name)
-        and not _NEVER_PEOPLE.fullmatch(name)
+        or (name and _MORE_PEOPLE.fullmatch(name) and not _NEVER_PEOPLE.fullmatch(name))
     ]
     cells = {text for name in names for text in sheet.filled(name) if not is_control_name(text)}
     text = data.decode("latin-1")
@@ -87,6 +85,6 @@ def _people_of(findings: Findings) -> set[str]:
     for key in _COLUMNS_OF_PEOPLE:
         guess = findings.guesses.get(key)
         value = guess.value if guess is not None else ()
-        for one in (value,) if isinstance(value, str) else value:
+        for one in value if isinstance(value, tuple) else (value,):
             people.add(str(one["path"]) if isinstance(one, dict) else str(one))
     return people

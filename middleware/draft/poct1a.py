@@ -41,7 +41,7 @@ def guess_poct1a(texts: Sequence[bytes]) -> Findings:
     """The standard's places, and which identifiers of a specimen really come."""
     found, whole = Findings(), b"\n".join(texts)
     sent = [path for path in _SPECIMEN_IDS if f"<{path}".encode() in whole]
-    paths = tuple([*sent, *(path for path in _SPECIMEN_IDS if path not in sent), "CTC.lot_number"])
+    paths = (*sent, *(path for path in _SPECIMEN_IDS if path not in sent), "CTC.lot_number")
     if sent:
         found.likely("specimen.sample_id", paths, "sent in the recording; compare it with a tube")
     else:

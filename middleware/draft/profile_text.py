@@ -36,7 +36,9 @@ def literal(value: Literal) -> str:
     if isinstance(value, Mapping):
         inner = ", ".join(f"{key(name)} = {literal(one)}" for name, one in value.items())
         return f"{{ {inner} }}" if inner else "{}"
-    return "[" + ", ".join(literal(one) for one in value) + "]"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(literal(one) for one in value) + "]"
+    raise TypeError(f"a profile cannot hold {type(value).__name__}")
 
 
 def key(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 
 class Kind(StrEnum):
@@ -90,7 +91,7 @@ def _hl7_texts(data: bytes) -> list[bytes]:
     plain = data.replace(b"\r\n", b"\r").replace(b"\n", b"\r").replace(b"\0", b"")
     starts = [found.start() for found in _HL7_HEADER.finditer(plain)]
     edges = [*starts, len(plain)]
-    texts = [plain[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    texts = [plain[a:b] for a, b in pairwise(edges)]
     return [re.split(rb"[\x0b\x1c]", text, maxsplit=1)[0].rstrip(b"\r") + b"\r" for text in texts]
 
 
@@ -131,6 +132,5 @@ def _messages_of(text: bytes) -> tuple[bytes, ...]:
     starts = [found.start() for found in _BEGINS_HEADER.finditer(lines)]
     edges = [*starts, len(lines)]
     return tuple(
-        lines[a:b].rstrip(b"\n\x1a").replace(b"\n", b"\r") + b"\r"
-        for a, b in zip(edges, edges[1:], strict=False)
+        lines[a:b].rstrip(b"\n\x1a").replace(b"\n", b"\r") + b"\r" for a, b in pairwise(edges)
     )

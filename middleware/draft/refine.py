@@ -1,4 +1,4 @@
-"""Value rules and words that the recording needs: each rule is tried, and kept where it explains what nothing else does."""
+"""Value rules and words that a recording needs: each is tried, and kept where it explains what nothing else does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 
 from middleware.draft.evidence import Confidence, Findings
-from middleware.driver.api import Driver
 from middleware.driver.cases import Played
 from middleware.driver.value_rules import VALUE_RULES, ValueRule
 from middleware.errors import MiddlewareError
@@ -42,7 +41,7 @@ def refine(findings: Findings, read: Read) -> None:
     for rule in [str(one) for one in VALUE_RULES if str(one) not in _NEVER_TRIED]:
         if not left or rule in rules:
             continue
-        findings.likely("values.rules", tuple([*rules, rule]), "")
+        findings.likely("values.rules", (*rules, rule), "")
         fewer = _unexplained(findings, read)
         if fewer is not None and len(fewer) < len(left):
             rules.append(rule)

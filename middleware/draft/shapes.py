@@ -13,23 +13,26 @@ _STANDARD_TIME = re.compile(
 )
 _HL7_TIME = re.compile(_STANDARD_TIME.pattern + r"(?:\.\d{1,4})?(?:[+-]\d{4})?")
 _VERSION = re.compile(r"v?\d+(?:[.-]\d+){1,5}", re.IGNORECASE)
+_OLDEST, _NEWEST = 1900, 2200
 _LETTER, _DIGIT = re.compile(r"[^\W\d_]"), re.compile(r"\d")
 
-_UNIT_WORDS = frozenset(
-    """% ‰ pg fl g/l g/dl mg/l mg/dl mg/g ug/ml ug/l ug/dl ng/ml ng/dl ng/ul ng/l pg/ml mmol/l umol/l nmol/l pmol/l
-    mmol/mol meq/l u/l u/ml iu/l iu/ml miu/ml miu/l uiu/ml ku/l mu/l g/l ratio index s/co s/n coi sec s seconds min mm/h
-    mm/hr mmhg kpa osmol/kg mosm/kg cells/ul cells/mm3 /ul /hpf /lpf copies/ml cp/ml iu cps/ml {copies}/ml ph od abs inr
-    % m.n. fraction percnt percent cycle ct log log10 mg ml l dl mm cm kg g ery/ul leu/ul e.u./dl mg/mg u/i nkat/l ukat/l
-    ml/min ml/l ug/mg ml/min/1.73m2""".split()
-)
+_UNIT_WORDS_TEXT = """
+% ‰ pg fl g/l g/dl mg/l mg/dl mg/g ug/ml ug/l ug/dl ng/ml ng/dl ng/ul ng/l pg/ml mmol/l umol/l
+nmol/l pmol/l mmol/mol meq/l u/l u/ml iu/l iu/ml miu/ml miu/l uiu/ml ku/l mu/l ratio index s/co
+s/n coi sec s seconds min mm/h mm/hr mmhg kpa osmol/kg mosm/kg cells/ul cells/mm3 /ul /hpf /lpf
+copies/ml cp/ml iu cps/ml {copies}/ml ph od abs inr m.n. fraction percnt percent cycle ct log
+log10 mg ml l dl mm cm kg g ery/ul leu/ul e.u./dl mg/mg u/i nkat/l ukat/l ml/min ml/l ug/mg
+ml/min/1.73m2
+"""
+_UNIT_WORDS = frozenset(_UNIT_WORDS_TEXT.split())
 _UNIT_SHAPE = re.compile(
     r"(?:x ?)?10\s*(?:\*\*|[*^eE]|\^\()?\s*[-+]?\d{0,2}\)?\s*[/.].+"
     r"|[A-Za-zµμ%{}]{1,12}\s?/\s?[A-Za-zµμ0-9.{}]{1,12}|10\*?\^?\(?-?\d+\)?.*|x?10[eE]\d+.*"
 )
-FLAG_WORDS = frozenset(
-    "N L H LL HH A AA < > + - ++ -- LN HN U D B W S R I MS VS * ! >RR <RR NORMAL LOW HIGH".split()
-)
-STATUS_WORDS = frozenset("F P C X I R V S O D W B A N U Q FINAL".split())
+_FLAG_WORDS_TEXT = """
+N L H LL HH A AA < > + - ++ -- LN HN U D B W S R I MS VS * ! >RR <RR NORMAL LOW HIGH
+"""
+FLAG_WORDS = frozenset(_FLAG_WORDS_TEXT.split())
 _ID_PLACEHOLDERS = frozenset(("", "0", "NA", "N/A", "NONE", "ERROR", "NOREAD", "UNKNOWN"))
 _CONTROL_WORDS = re.compile(
     r"(?<![A-Z])(QC|CTRL|CONTROLE?|CTL|NEG|POS|LOPOS|HIPOS|LOWPOS|BLANK|CAL|CALIBRATOR|STD|STANDARD|NTC|LEVEL ?\d"
@@ -167,10 +170,10 @@ def _reads(text: str, layout: str) -> bool:
         moment = datetime.strptime(text, layout)  # noqa: DTZ007 - only the shape counts
     except ValueError:
         return False
-    if "%" not in layout or "%Y" not in layout and "%y" not in layout:
+    if "%" not in layout or ("%Y" not in layout and "%y" not in layout):
         return True
     # `%Y%m%d%H%M` would also read a text that lacks digits: the length tells.
     is_packed = layout.startswith("%Y%m%d%H")
-    return 1900 < moment.year < 2200 and (
+    return _OLDEST < moment.year < _NEWEST and (
         not is_packed or len(text) == (14 if "%S" in layout else 12)
-    )  # noqa: PLR2004
+    )

@@ -14,10 +14,16 @@ from middleware.draft.table_layout import guess_layout
 from middleware.draft.table_names import named
 from middleware.draft.table_times import guess_times
 
-_PATIENT_WORDS = frozenset("S P PATIENT SAMPLE UNKNOWN ROUTINE SPECIMEN UNK UNKN".split())
+_PATIENT_WORDS = frozenset(
+    ["S", "P", "PATIENT", "SAMPLE", "UNKNOWN", "ROUTINE", "SPECIMEN", "UNK", "UNKN"]
+)
 _LIKE_CONTROL = (
     "(.*[ _-])?(QC|CTRL|CONTROL|CAL|STD|BLANK|NEG|POS|LOW|NORMAL|HIGH|NTC)([ _-].*|[0-9]*)?"
 )
+_OF_SPECIMEN = re.compile(
+    r".*(case|sample|specimen|patient).*(number|no\.?|name|id)", re.IGNORECASE
+)
+_FEW_ROWS = 3
 _MOST_HEADINGS, _FEWEST_HEADINGS = 6, 4
 
 
@@ -57,6 +63,14 @@ def _guess_sample_id(sheet: Sheet, found: Findings) -> None:
                 word: "patient" for word in sorted(words) if word.upper() in _PATIENT_WORDS
             } | {"*": "qc"}
             rules.append({"path": name, "table": table})
+    for name in sheet.names:
+        if (
+            name
+            and name != first
+            and _OF_SPECIMEN.fullmatch(name)
+            and any(map(is_control_name, sheet.filled(name)))
+        ):
+            rules.append({"path": name, "pattern": _LIKE_CONTROL, "role": "qc"})
     if any(map(is_control_name, ids)) or not rules:
         rules.append({"path": first, "pattern": _LIKE_CONTROL, "role": "qc"})
     found.guess(
@@ -69,8 +83,8 @@ def _guess_sample_id(sheet: Sheet, found: Findings) -> None:
 def _tells(texts: Sequence[str], rows: int) -> bool:
     """Filled, and not the same word in every row."""
     return bool(texts) and (
-        len(set(texts)) > 1 or rows <= 2 or any(one.isdigit() for one in texts[0])
-    )  # noqa: PLR2004
+        len(set(texts)) > 1 or rows < _FEW_ROWS or any(one.isdigit() for one in texts[0])
+    )
 
 
 def _guess_specimen(sheet: Sheet, found: Findings) -> None:
@@ -157,7 +171,7 @@ def _guess_others(sheet: Sheet, found: Findings) -> None:
         names = [name for name in named(sheet, key) if sheet.filled(name)]
         if names:
             found.likely(target, names[0], "its heading")
-    comments = [name for name in named(sheet, "comments")]
+    comments = named(sheet, "comments")
     if comments:
         found.likely("protocol.comments", tuple(comments[:4]), "their headings")
     alarms = [name for name in named(sheet, "alarms") if name not in comments]
@@ -168,7 +182,7 @@ def _guess_others(sheet: Sheet, found: Findings) -> None:
 
 def _guess_cutting(sheet: Sheet, found: Findings) -> None:
     if sheet.is_sylk:
-        found.certain("protocol.sylk", True, "the file begins with ID; and holds cells")  # noqa: FBT003
+        found.certain("protocol.sylk", True, "the file begins with ID; and holds cells")
     else:
         found.certain(
             "protocol.delimiter", sheet.delimiter, f"{len(sheet.rows)} rows of the same length"
@@ -192,9 +206,9 @@ def _guess_cutting(sheet: Sheet, found: Findings) -> None:
     )
     width = len(sheet.names)
     if sheet.lengths == {width + 1} and all(not row[-1].strip() for row in sheet.rows):
-        found.certain("protocol.trailing_delimiter", True, "every row ends in one more delimiter")  # noqa: FBT003
+        found.certain("protocol.trailing_delimiter", True, "every row ends in one more delimiter")
     elif min(sheet.lengths) < width and not sheet.is_sylk:
-        found.guess("protocol.short_rows", True, "some rows end early")  # noqa: FBT003
+        found.guess("protocol.short_rows", True, "some rows end early")
 
 
 def _used(found: Findings) -> set[str]:

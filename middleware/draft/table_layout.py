@@ -28,6 +28,7 @@ _FLAG_TABLE = {
     "LL": "critical_low",
 }
 _MOST_TESTS = 400
+_LONGEST_MARK = 5
 
 
 def guess_layout(sheet: Sheet, found: Findings) -> None:
@@ -124,7 +125,7 @@ def _wide_with_units(sheet: Sheet, names: Sequence[str], found: Findings) -> Non
             {"path": "column.mark", "table": table},
             f"columns named {mark} beside the tests",
         )
-    found.likely("protocol.wide", wide, f"{len(names)} headings")  # type: ignore[arg-type]
+    found.likely("protocol.wide", wide, f"{len(names)} headings")
     scales = {
         unit: {"unit": power[2], "factor": f"0.{'0' * (int(power[1]) - 1)}1"}
         if power
@@ -143,9 +144,9 @@ def _mark_beside(sheet: Sheet, tests: Sequence[str]) -> str:
         for name in sheet.names:
             if (
                 name.startswith(test)
-                and 0 < len(name) - len(test) <= 5
+                and 0 < len(name) - len(test) <= _LONGEST_MARK
                 and "(" not in name[len(test) :]
-            ):  # noqa: PLR2004
+            ):
                 form = "{test}" + name[len(test) :]
                 having = sum(form.replace("{test}", one) in sheet.names for one in tests)
                 if having > _MOSTLY * len(tests):
@@ -196,7 +197,7 @@ def _by_numbers(sheet: Sheet, tests: Sequence[str], values: Sequence[str], found
     ):
         wide["followed_by"] = {"unit": unit}
         found.likely("result.unit", "column.unit", "the column behind each")
-    found.guess("protocol.wide", wide, "columns of numbers: strike out what is no result")  # type: ignore[arg-type]
+    found.guess("protocol.wide", wide, "columns of numbers: strike out what is no result")
 
 
 def _numeric(sheet: Sheet) -> list[str]:
@@ -214,7 +215,7 @@ def _numeric(sheet: Sheet) -> list[str]:
 
 def _holds_numbers(sheet: Sheet, name: str) -> bool:
     texts = sheet.filled(name)
-    return bool(texts) and sum(map(is_number, texts)) > 0.8 * len(texts)  # noqa: PLR2004
+    return bool(texts) and sum(map(is_number, texts)) > 0.8 * len(texts)
 
 
 def _list_codes(sheet: Sheet, found: Findings) -> None:

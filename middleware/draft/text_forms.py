@@ -1,4 +1,4 @@
-"""Text logs back to bytes: `<STX>`, `[ENQ]`, `{ACK}`, caret notation, hex dumps. What a logger wrote around is dropped."""
+"""Text logs back to bytes: `<STX>`, `[ENQ]`, `{ACK}`, caret notation, hex dumps; a logger's own marks are dropped."""
 
 from __future__ import annotations
 

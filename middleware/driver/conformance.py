@@ -1,7 +1,7 @@
 """The conformance kit: everything that a driver's folder must show before a laboratory trusts it, said in plain words.
 
-Third parties run it on their own package (`labwire drivers check ./my-driver`, or `check_folder` from a test of theirs);
-the drivers of this tree pass the same checks.
+Third parties run it on their own package (`labwire drivers check ./my-driver`, or `check_folder` from a test of
+theirs); the drivers of this tree pass the same checks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from middleware.driver.profile import DriverRole, Profile, Tier, read_profile
 from middleware.errors import DriverError, MiddlewareError
 
 _SUPPORTED = "Supported:"
-_LIMITS = re.compile(r"\b(limits?|limitations|not|no|unknown|only|until|never|held)\b", re.IGNORECASE)
+_LIMITS = re.compile(
+    r"\b(limits?|limitations|not|no|unknown|only|until|never|held)\b", re.IGNORECASE
+)
 _GUESS = re.compile(r"(?m)^# guess: .*\n(\S+)")
 _LIKELY = re.compile(r"(?m)^# likely: .*\n(\S+)")
 _GENERIC = "generic_"  # names tolerances ahead, for analyzers that nobody has seen
@@ -67,7 +69,7 @@ class Report:
 
     def judge(
         self, is_good: bool, good: str, otherwise: str, weight: Weight = Weight.MISSING
-    ) -> None:  # noqa: FBT001
+    ) -> None:
         """Note one thing, as it turned out."""
         self.add(Weight.GOOD if is_good else weight, good if is_good else otherwise)
 
@@ -134,8 +136,8 @@ def _check_profile(folder: Path, profile: Profile, report: Report) -> None:
     if "transport" not in tomllib.loads(text):
         report.add(
             Weight.REMARK,
-            "[transport] is not declared: any line is taken. Say whether the analyzer dials, listens, has a serial port "
-            "or writes files.",
+            "[transport] is not declared: any line is taken. Say whether the analyzer dials, listens, has a "
+            "serial port or writes files.",
         )
     guesses = _GUESS.findall(text)
     if guesses:

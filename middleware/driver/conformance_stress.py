@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from middleware.driver.api import Driver, IdentifyingDriver
@@ -63,7 +64,7 @@ def _cut_anywhere(
         if complaint:
             yield f"Case {case}, {how}: {complaint}"
         elif came is not None and came.texts != whole.texts:
-            yield f"Case {case}, {how}: {len(came.texts)} messages came, {len(whole.texts)} when it is sent in one piece."
+            yield f"Case {case}, {how}: {len(came.texts)} messages came, {len(whole.texts)} when sent in one piece."
 
 
 def _play_cut(driver: Driver, steps: list[bytes], cut: Callable[[bytes], list[bytes]]) -> Played:
@@ -76,7 +77,7 @@ def _bytes_of(step: bytes) -> list[bytes]:
 
 def _cuts_of(step: bytes, rng: random.Random) -> list[bytes]:
     edges = sorted({0, len(step), *(rng.randrange(len(step) + 1) for _ in range(4))})
-    return [step[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [step[a:b] for a, b in pairwise(edges)]
 
 
 def _damaged(driver: Driver, steps: list[bytes], case: str, rng: random.Random) -> Iterator[str]:

@@ -50,6 +50,7 @@ class Dialect:
     the standard's own mark of a control. `sets`: texts that only occur together (a column with its unit), of which a
     result takes one. `patterns`: how a text must be written; `widths`: how long it may be. `name_delimiter` stands between
     the parts of a name, `component` between the parts of a field. `is_value_needed`: an empty value is no result at all.
+    `of_controls`: beginnings of paths that only a control has.
     """
 
     of_message: tuple[str, ...]
@@ -64,6 +65,7 @@ class Dialect:
     name_delimiter: str = "^"
     component: str = ""
     is_value_needed: bool = False
+    of_controls: tuple[str, ...] = ()
 
 
 class Voice(Protocol):
@@ -81,6 +83,10 @@ class Voice(Protocol):
 
     def compose(self, said: Said, encoding: str) -> bytes:
         """The message. Raises DriverError that names the path whose text cannot be written."""
+        ...
+
+    def greeting(self, said: Said, encoding: str) -> tuple[bytes, ...]:
+        """The messages with which a conversation begins, before the first one with results."""
         ...
 
     def is_taken(self, reply: bytes) -> bool:

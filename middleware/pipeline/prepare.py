@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from middleware.errors import DriverError, MiddlewareError
+from middleware.line.settings import LineSettings
 from middleware.model import (
     Envelope,
     Fault,
@@ -95,34 +96,9 @@ class Preparation:
         envelope = decoded.envelope
         if len(envelope.results) > RESULTS_MAX:
             return unreadable(entry, _too_many(len(envelope.results)))
-        shared = {
-            "id": 0,  # given in the transaction
-            "journal_id": entry.id,
-            "line": entry.line,
-            "analyzer": envelope.analyzer,
-            "environment": self._setup.node.environment.value,
-            "order_source": line.order_source or None,
-            "release_mode": line.release.value,
-            "setup_generation": self._setup.generation,
-            "received_at": entry.received_at,
-            "duplicate_of": None,
-            "supersedes": None,
-            "version": 1,
-        }
-        rules = SampleIdRules(
-            line.sample_id_pattern, line.sample_id_min_length, line.sample_id_max_length
-        )
-        times = TimeRules(line.clock_tolerance_s, line.oldest_result_days * DAY_S)
-        context = context_of(entry.line, entry.received_at, rules, envelope.results, times)
-        driver = self._setup.drivers.get(line.driver)
-        if driver is not None and driver.profile.result.harmless_flags:
-            harmless = frozenset(driver.profile.result.harmless_flags)
-            context = replace(context, harmless_flags=harmless)
-        if not envelope.is_for_reporting:
-            context = replace(context, is_for_reporting=False)
+        context = self._context(entry, envelope, line)
         zone = line.time_zone or self._setup.node.time_zone
-        if self._setup.codes:  # every row names the same columns
-            shared |= AS_SENT
+        shared = self._shared(entry, envelope, line)
         prepared = self._results(envelope.results, context, shared, (line.release, zone))
         faults = _faults_of(envelope)
         if entry.line in self._setup.codes:
@@ -138,6 +114,40 @@ class Preparation:
             has_queries=bool(envelope.queries),
             quirks=tuple([name for name in envelope.quirks if name not in entry.quirks]),
         )
+
+    def _shared(self, entry: StoredEntry, envelope: Envelope, line: LineSettings) -> dict[str, Any]:
+        """The columns that all results of the message share."""
+        shared: dict[str, Any] = {
+            "id": 0,  # given in the transaction
+            "journal_id": entry.id,
+            "line": entry.line,
+            "analyzer": envelope.analyzer,
+            "environment": self._setup.node.environment.value,
+            "order_source": line.order_source or None,
+            "release_mode": line.release.value,
+            "setup_generation": self._setup.generation,
+            "received_at": entry.received_at,
+            "duplicate_of": None,
+            "supersedes": None,
+            "version": 1,
+        }
+        if self._setup.codes:  # every row names the same columns
+            shared |= AS_SENT
+        return shared
+
+    def _context(self, entry: StoredEntry, envelope: Envelope, line: LineSettings) -> ReviewContext:
+        rules = SampleIdRules(
+            line.sample_id_pattern, line.sample_id_min_length, line.sample_id_max_length
+        )
+        times = TimeRules(line.clock_tolerance_s, line.oldest_result_days * DAY_S)
+        context = context_of(entry.line, entry.received_at, rules, envelope.results, times)
+        driver = self._setup.drivers.get(line.driver)
+        if driver is not None and driver.profile.result.harmless_flags:
+            harmless = frozenset(driver.profile.result.harmless_flags)
+            context = replace(context, harmless_flags=harmless)
+        if not envelope.is_for_reporting:
+            context = replace(context, is_for_reporting=False)
+        return context
 
     def _results(
         self,

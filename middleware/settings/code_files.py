@@ -113,13 +113,13 @@ def _unknown_names(parts: Parts, path: Path, table: CodeTable) -> Iterator[Probl
     lines = [name for _, name in parts.ids_of("line")]
     drivers = sorted({name for _, name in parts.named_drivers()})
     for row in table.rows:
-        for column, name, known in (("line", row.line, lines), ("driver", row.driver, drivers)):
-            if name and name not in known:
-                message = f'no line of the settings is "{name}"'
-                if column == "driver":
-                    message = f'no line of the settings has the driver "{name}"'
-                cure = did_you_mean(name, known)
-                yield Problem(path, row.number, column, message, cure, Weight.WARNING)
+        if row.line and row.line not in lines:
+            message, cure = f'there is no line "{row.line}"', did_you_mean(row.line, lines)
+            yield Problem(path, row.number, "line", message, cure, Weight.WARNING)
+        if row.driver and row.driver not in drivers:
+            message = f'no line has the driver "{row.driver}"'
+            cure = did_you_mean(row.driver, drivers)
+            yield Problem(path, row.number, "driver", message, cure, Weight.WARNING)
 
 
 def with_tables(loaded: Loaded, codes: Mapping[str, LineCodes]) -> tuple[str, str]:

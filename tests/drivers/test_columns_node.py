@@ -35,11 +35,16 @@ class Expected(NamedTuple):
 
 UNREADABLE = Expected(state="unreadable", refusal="no row of the file holds the headings")
 EXPECTED: dict[str, Expected] = {
-    "oe-plugins__cobas_c111_export": Expected("roche_cobas_c111_export", sent=4),
-    "oe-plugins__facscalibur": Expected("bd_facscalibur", sent=60, not_for_lis=10),
-    "oe-plugins__quantstudio3": Expected("thermo_quantstudio_3", sent=1),
+    "oe-plugins__cobas_c111_export": Expected(
+        "roche_cobas_c111_export", sent=3, held={"instrument_flags": 1}
+    ),
+    # Codes of the analyzer stand beside every result.
+    "oe-plugins__facscalibur": Expected(
+        "bd_facscalibur", held={"instrument_flags": 60}, not_for_lis=10
+    ),
+    "oe-plugins__quantstudio3": Expected("thermo_quantstudio_3", held={"instrument_flags": 1}),
     "openelis2__tecan_f50": Expected("tecan_infinite_f50", sent=2, not_for_lis=2),
-    "senaite.core__qubit": Expected("thermo_qubit", sent=4),
+    "senaite.core__qubit": Expected("thermo_qubit", sent=3, held={"instrument_flags": 1}),
     "senaite.core__sysmex_xs500i": Expected(
         "sysmex_xs_500i",
         held={"doubtful_sample_id": 32, "doubtful_sample_id unexplained_value": 2},
@@ -48,7 +53,10 @@ EXPECTED: dict[str, Expected] = {
     "senaite.core__thermo_gallery": Expected(
         "thermo_gallery",
         sent=11,
-        held={"several_runs": 10, "several_runs unknown_status": 8},
+        held={
+            "instrument_flags several_runs": 10,
+            "instrument_flags several_runs unknown_status": 8,
+        },
         not_for_lis=15,
     ),
     "senaite.core__vetscan_vs2": Expected("abaxis_vetscan_vs2", sent=14),

@@ -25,6 +25,7 @@ LAYERS: Mapping[str, int] = {
     "middleware.review": 4,
     "middleware.routing": 4,
     "middleware.delivery": 4,
+    "middleware.draft": 4,
     "drivers": 4,
     "middleware.line": 5,
     "middleware.pipeline": 5,
@@ -92,6 +93,7 @@ PURE = (
     "middleware.review",
     "middleware.routing",
     "middleware.payload",
+    "middleware.draft",
 )
 IMPURE_MODULES = frozenset(
     {"asyncio", "concurrent", "fcntl", "glob", "io", "logging", "multiprocessing", "os", "pathlib"}

@@ -94,6 +94,8 @@ def heard(driver: Driver, twin: Twin, spoken: list[Spoken]) -> list[Envelope]:
     """Everything that the driver understands of what the twin says over the link."""
     zone = twin.plan.zone
     wire = Wire(driver.make_link({}), twin.voice.make_link())
+    for text in twin.voice.greeting(spoken[0].said, ENCODING):
+        assert wire.carry(text), "the greeting was not acknowledged"
     for one in spoken:
         assert wire.carry(twin.voice.compose(one.said, ENCODING)), "not acknowledged"
     context = DecodeContext(time_zone=zone, encoding=ENCODING)

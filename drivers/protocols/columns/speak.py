@@ -59,6 +59,10 @@ class ColumnsVoice:
                 what_to_do="Give the line and the twin an encoding that has it.",
             ) from error
 
+    def greeting(self, said: Said, encoding: str) -> tuple[bytes, ...]:
+        """None: the first message says everything."""
+        return ()
+
     def is_taken(self, reply: bytes) -> bool:
         """A file that was taken away is the host's."""
         return not reply

@@ -70,6 +70,10 @@ class Hl7Voice:
             lines += self._tube(tube)
         return self._with_quirk(compose(lines), said)
 
+    def greeting(self, said: Said, encoding: str) -> tuple[bytes, ...]:
+        """None: the first message says everything."""
+        return ()
+
     def is_taken(self, reply: bytes) -> bool:
         """AA or CA."""
         control_id = parse(reply).get("MSA-2").strip()

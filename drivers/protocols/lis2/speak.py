@@ -75,6 +75,10 @@ class Lis2Voice:
             ) from error
         return self._with_quirk(data, said, encoding)
 
+    def greeting(self, said: Said, encoding: str) -> tuple[bytes, ...]:
+        """None: the first message says everything."""
+        return ()
+
     def is_taken(self, reply: bytes) -> bool:
         """Always: a message whose last frame was acknowledged is the host's."""
         return not reply

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from drivers.protocols.poct1a.decode import Message, MessageReader
 from drivers.protocols.poct1a.options import conversation_of, line_choices, link_options
+from drivers.protocols.poct1a.speak import Poct1aVoice
 from middleware.driver.api import NO_CONTEXT, AnalyzerIdentity, DecodeContext, LinkContext
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
@@ -53,6 +54,10 @@ class Poct1aDriver:
         its other keys replace them. Raises DriverError for anything else.
         """
         return Poct1aLink(link_options(self._profile, line_choices(options), context))
+
+    def voice(self) -> Poct1aVoice:
+        """The analyzer's side (`middleware.driver.speak.SpeakingDriver`)."""
+        return Poct1aVoice(self._profile)
 
     def kind(self, text: bytes) -> MessageKind:
         """A glance at the names of the messages in it."""
