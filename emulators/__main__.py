@@ -30,6 +30,8 @@ from emulators.poct1a_analyzer import EmulatedPoct1aAnalyzer, Poct1aPlan
 from emulators.running import Run, new_prefix, sentence, speaker
 from emulators.scenario import load_scenario, scenario_names
 from emulators.specimens import PANELS
+from emulators.twin_command import TwinOptions, find_driver, play_twin
+from emulators.twin_spoken import Manner
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
 from middleware.transport.reactor import use_monotonic_time
@@ -44,12 +46,20 @@ app = typer.Typer(
 
 @app.command()
 def analyzer(
-    name: Annotated[str, typer.Argument(help="Name of the analyzer, as in H-5.")] = "EMULATOR",
+    name: Annotated[
+        str,
+        typer.Argument(help="A driver's id: its twin speaks. Else the analyzer's name, as in H-5."),
+    ] = "EMULATOR",
     tcp: TcpOption = "",
     listen: ListenOption = "",
     serial: SerialOption = "",
     baud: BaudOption = 9600,
     tls: TlsOption = "",
+    folder: Annotated[Path | None, typer.Option(help="A twin writes its files there.")] = None,
+    drivers: Annotated[Path | None, typer.Option(help="Folder with a site's own drivers.")] = None,
+    manner: Annotated[
+        Manner, typer.Option(help="A twin's values: plain, by all rules, or odd ones too.")
+    ] = Manner.PLAIN,
     scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
     seed: Annotated[int, typer.Option(help="The same seed gives the same values and faults.")] = 7,
     prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
@@ -60,9 +70,15 @@ def analyzer(
     obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
     quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
 ) -> None:
-    """Play a scenario as an analyzer that speaks LIS01-A2 and LIS02-A2, over TCP or a serial port."""
+    """Play a scenario as the analyzer of a driver, or as one that speaks LIS01-A2 and LIS02-A2."""
     reactor = _reactor()
     try:
+        if (driver := find_driver(name, drivers)) is not None:
+            place = Place(tcp, listen, serial, baud, tls)
+            pace = (count, every_s, seconds, obligations, quiet, manner)
+            options = TwinOptions(place, folder, scenario, seed, prefix, time_zone, *pace)
+            typer.echo(play_twin(driver, options, reactor))
+            return
         transport = transport_of(Place(tcp, listen, serial, baud, tls))
         plan = AnalyzerPlan(
             name=name,

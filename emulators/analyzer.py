@@ -20,7 +20,13 @@ from twisted.internet.defer import Deferred
 from emulators.faults import FaultPlan, UnreliableShim
 from emulators.oracle import Book, Expectation, Obligation, obligation_line
 from emulators.scenario import Deed, LinkChoices, Scenario, Step
-from emulators.specimens import EmulatedSpecimen, SpecimenSource, query_message, results_message
+from emulators.specimens import (
+    EmulatedSpecimen,
+    Source,
+    SpecimenSource,
+    query_message,
+    results_message,
+)
 from middleware.clock import Clock
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.make import make_transport
@@ -96,7 +102,8 @@ LIS2 = Lis2Speech()
 @dataclass(frozen=True, slots=True)
 class AnalyzerPlan:
     """Who the analyzer is and what it does. `count` messages at most (None: as the scenario says);
-    `every_s` instead of the scenario's own pace; `time_zone` is that of its clock."""
+    `every_s` instead of the scenario's own pace; `time_zone` is that of its clock; `source` is where its
+    specimens come from (None: invented ones)."""
 
     name: str
     scenario: Scenario
@@ -106,6 +113,7 @@ class AnalyzerPlan:
     count: int | None = None
     every_s: float | None = None
     speech: Speech = LIS2
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ class EmulatedAnalyzer:
         self._reactor = reactor
         self._clock = clock
         self._book = book
-        self._source = SpecimenSource(plan.seed, plan.prefix)
+        self._source: Source = plan.source or SpecimenSource(plan.seed, plan.prefix)
         self._deeds = plan.scenario.deeds()
         self._last: EmulatedSpecimen | None = None
         self._current: _Outgoing | None = None

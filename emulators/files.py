@@ -19,17 +19,19 @@ from emulators.file_texts import FileFormat, file_text
 from emulators.oracle import Book, Expectation, Obligation, obligation_line
 from emulators.running import Run, speaker
 from emulators.scenario import Deed, Scenario, Step
-from emulators.specimens import EmulatedSpecimen, SpecimenSource
+from emulators.specimens import EmulatedSpecimen, Source, SpecimenSource
 from middleware.clock import Clock, SystemClock
 from middleware.transport.file_writer import write_file
 
 LOOK_EVERY_S = 0.1
+_OWN_ENDING = "txt"
 
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
     """Who the analyzer is, what it does and where it writes. `semaphore`: ending of an empty file behind each; `ahead`:
-    files that may lie in the folder before it waits; `count`, `every_s` as for any emulated analyzer."""
+    files that may lie in the folder before it waits; `count`, `every_s`, `source` as for any emulated analyzer;
+    `write`: the whole file of a specimen, instead of `form`."""
 
     name: str
     scenario: Scenario
@@ -42,6 +44,8 @@ class FilePlan:
     ahead: int = 20
     count: int | None = None
     every_s: float | None = None
+    source: Source | None = None
+    write: Callable[[EmulatedSpecimen], bytes] | None = None
 
 
 class EmulatedFileAnalyzer:
@@ -58,7 +62,7 @@ class EmulatedFileAnalyzer:
         self._reactor = reactor
         self._clock = clock
         self._book = book
-        self._source = SpecimenSource(plan.seed, plan.prefix)
+        self._source: Source = plan.source or SpecimenSource(plan.seed, plan.prefix)
         self._deeds = plan.scenario.deeds()
         self._last: EmulatedSpecimen | None = None
         self._lying: dict[Path, Obligation] = {}  # in the order of writing
@@ -113,9 +117,11 @@ class EmulatedFileAnalyzer:
             expect = Expectation.DELIVER
             specimen = self._last = self._source.specimen(step.panel)
         measured = self._clock.utc_now().astimezone(plan.time_zone).replace(microsecond=0)
-        text = file_text(plan.form, plan.name, specimen, measured)
+        own = plan.write(specimen) if plan.write is not None else None
+        text = own or file_text(plan.form, plan.name, specimen, measured)
+        ending = plan.form.value if own is None else _OWN_ENDING
         self.written += 1
-        path = write_file(plan.folder, f"{plan.prefix}{self.written:06d}.{plan.form.value}", text)
+        path = write_file(plan.folder, f"{plan.prefix}{self.written:06d}.{ending}", text)
         if plan.semaphore:
             write_file(plan.folder, path.name + plan.semaphore, b"")
         values = specimen.values()

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from enum import Enum, auto
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from emulators import poct1a_messages as messages
 from emulators.oracle import Book, Expectation, Obligation, obligation_line
-from emulators.specimens import EmulatedSpecimen, SpecimenSource
+from emulators.specimens import EmulatedSpecimen, Source, SpecimenSource
 from middleware.clock import Clock
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.make import make_transport
@@ -56,6 +56,30 @@ class _Phase(Enum):
     CONTINUOUS = auto()
 
 
+class Messages(Protocol):
+    """How it writes its messages; `emulators.poct1a_messages` is the usual way."""
+
+    def hello(self, name: str, control_id: str, moment: str, /) -> bytes:
+        """Who speaks."""
+        ...
+
+    def observations(
+        self, specimen: EmulatedSpecimen, measured: str, control_id: str, moment: str, /
+    ) -> bytes:
+        """Every result of a specimen."""
+        ...
+
+
+class _UsualMessages:
+    """As `emulators.poct1a_messages` has them."""
+
+    hello = staticmethod(messages.hello)
+    observations = staticmethod(messages.observations)
+
+
+USUAL_MESSAGES: Messages = _UsualMessages()
+
+
 @dataclass(frozen=True, slots=True)
 class Poct1aPlan:
     """Who the analyzer is and what it does. `count` measurements at most (None: for ever), one each `every_s` seconds
@@ -69,6 +93,8 @@ class Poct1aPlan:
     count: int | None = None
     every_s: float = 0.0
     batch: int = 3
+    source: Source | None = None
+    messages: Messages = USUAL_MESSAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +118,7 @@ class EmulatedPoct1aAnalyzer:
         self._reactor = reactor
         self._clock = clock
         self._book = book
-        self._source = SpecimenSource(plan.seed, plan.prefix)
+        self._source: Source = plan.source or SpecimenSource(plan.seed, plan.prefix)
         self._measured = 0
         self._waiting: deque[_Measured] = deque()
         self._phase = _Phase.SILENT
@@ -203,7 +229,7 @@ class EmulatedPoct1aAnalyzer:
             self._finish_if_done()
             return
         self._phase = _Phase.GREETING
-        self._send(lambda number, moment: messages.hello(self.plan.name, number, moment))
+        self._send(lambda number, moment: self.plan.messages.hello(self.plan.name, number, moment))
 
     def _accepted(self) -> None:
         """The host has taken what was sent last."""
@@ -264,7 +290,7 @@ class EmulatedPoct1aAnalyzer:
         if self._waiting:
             first = self._waiting[0]
             self._send(
-                lambda number, moment: messages.observations(
+                lambda number, moment: self.plan.messages.observations(
                     first.specimen, first.at, number, moment
                 )
             )

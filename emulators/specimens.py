@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
+from typing import Protocol
 
 from middleware.wire.lis2.build import MessageBuilder
 
@@ -80,6 +81,22 @@ class EmulatedSpecimen:
     def values(self) -> dict[str, str]:
         """Test code to value, as sent."""
         return {result.test.code: result.value for result in self.results}
+
+
+class Source(Protocol):
+    """Where an emulated analyzer's specimens come from."""
+
+    def specimen(self, panel: str) -> EmulatedSpecimen:
+        """The next patient's specimen."""
+        ...
+
+    def control(self, panel: str) -> EmulatedSpecimen:
+        """The next measurement of quality control material."""
+        ...
+
+    def again(self, specimen: EmulatedSpecimen) -> EmulatedSpecimen:
+        """The same tube and tests, measured once more."""
+        ...
 
 
 class SpecimenSource:

@@ -7,24 +7,26 @@ All people and values are invented and seeded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from random import Random
 from zoneinfo import ZoneInfo
 
 from emulators.specimens import PANELS, EmulatedSpecimen, SpecimenSource
+from emulators.twin_spoken import Manner, Meaning, Spoken, TwinPlan, Whose
 from emulators.twin_texts import TwinTexts, is_among
 from emulators.twin_values import SaidValue, ValueWriter, Wanted
 from middleware.driver.profile import Profile
 from middleware.driver.rules import PathRule
 from middleware.driver.speak import Dialect, Said, SaidTube, Texts, Voice
+from middleware.errors import DriverError
 from middleware.model import AbnormalFlag, ResultStatus, SampleRole, ValueKind
 
 _WITHOUT_VALUE = frozenset({ResultStatus.CANNOT_OBTAIN, ResultStatus.PENDING})
 _TESTS = {test.code: test.name for panel in PANELS.values() for test in panel}
 _SPECIMEN_KEYS = ("instrument_sample_id", "carrier", "position", "specimen_type")
+_CONTROL_KEYS = ("control_lot", "control_level")
 _RESULT_KEYS = ("test_name", "test_detail", "reference_range", "operator", "module", "reagent_lot")
 _HEADER_TEXTS = {"analyzer": "TWIN", "serial": "4711"}
 _RESULT_TEXTS = {
@@ -35,50 +37,22 @@ _RESULT_TEXTS = {
     "reagent_lot": "778",
 }
 _MOST_TRIES = 40
-
-
-class Manner(StrEnum):
-    """How freely it speaks."""
-
-    PLAIN = "plain"  # final numbers
-    RULES = "rules"  # every value rule, flag and status that may leave the node
-    ODD = "odd"  # also what must be held: masked values, tests that could not be done
+_MOST_REDRAWN = 60
+# Shares of odd results.
+_NOT_DONE, _MASKED = 0.3, 0.2
+_DATE_DIGITS = 8
+_TOKENS_IN_WORDS = ("%m", "%p")  # what makers write in words of their own
+_NO_VALUE = ValueKind.UNEXPLAINED
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What one result means. `value` is what its text means, `texts` the other keys of the profile that it says."""
+class _Draw:
+    """What a message is to be. `fill` stands where a role's pattern takes anything."""
 
-    sample_id: str
+    moment: datetime
     role: SampleRole
-    test_code: str
-    value: SaidValue
-    flags: tuple[AbnormalFlag, ...]
-    status: ResultStatus
-    measured_at: datetime | None
-    texts: Mapping[str, str]
-    patient_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """One message, and what it means. `analyzer` is what it calls itself."""
-
-    said: Said
-    meanings: tuple[Meaning, ...] = ()
-    analyzer: str = ""
-    asks_for: str = ""
-
-
-@dataclass(slots=True)
-class TwinPlan:
-    """Who it is for. `zone` is that of its clock; `prefix` begins its sample ids."""
-
-    seed: int = 7
-    prefix: str = "T-"
-    zone: str = "UTC"
-    results: int = 3
-    tubes: int = 1
+    manner: Manner
+    fill: str
 
 
 @dataclass(slots=True)
@@ -87,8 +61,8 @@ class _Tube:
 
     texts: TwinTexts
     specimen: EmulatedSpecimen
-    role: SampleRole
-    moment: datetime
+    draw: _Draw
+    whose: Whose = field(default_factory=Whose)
     results: list[Texts] = field(default_factory=list)
     meanings: list[Meaning] = field(default_factory=list)
 
@@ -103,6 +77,7 @@ class Twin:
         self._values = ValueWriter(profile, self._random)
         self._source = SpecimenSource(self.plan.seed, self.plan.prefix)
         self._number = 0
+        self._plain_times: dict[str, str] = {}  # as said, and without words
 
     @property
     def roles(self) -> tuple[SampleRole, ...]:
@@ -122,25 +97,50 @@ class Twin:
         moment: datetime,
         role: SampleRole = SampleRole.PATIENT,
         manner: Manner = Manner.PLAIN,
+        again: Spoken | None = None,
     ) -> Spoken:
-        """A message with results; `moment` in the analyzer's local time."""
-        message: dict[str, str] = {}
+        """A message with results; `moment` in the analyzer's local time. `again`: its specimens and tests once more.
+
+        What the protocol cannot write, such as a value that is too wide, is drawn anew. Raises DriverError when nothing
+        fits.
+        """
         self._number += 1
+        wish = again or Spoken(Said({}), specimens=self._specimens(role), tests=())
+        problem = DriverError(
+            f"{self.profile.id}: nothing can be written", what_to_do="See the profile."
+        )
+        for attempt in range(_MOST_REDRAWN):
+            fill = wish.specimens[0].sample_id if attempt % 2 == 0 else ""
+            spoken = self._draw(_Draw(moment, role, manner, fill), wish)
+            try:
+                self.voice.compose(spoken.said, self.plan.encoding)
+            except DriverError as error:
+                problem = error
+                continue
+            return spoken
+        raise problem
+
+    def _specimens(self, role: SampleRole) -> tuple[EmulatedSpecimen, ...]:
+        new = self._source.specimen if role is SampleRole.PATIENT else self._source.control
+        return tuple([new("chem") for _ in range(self.plan.tubes)])
+
+    def _draw(self, draw: _Draw, wish: Spoken) -> Spoken:
+        message: dict[str, str] = {}
         tubes = []
-        for _ in range(self.plan.tubes):
-            is_patient = role is SampleRole.PATIENT
-            specimen = self._source.specimen("chem") if is_patient else self._source.control("chem")
-            tube = _Tube(self._texts(message), specimen, role, moment)
-            self._say_tube(tube, manner)
+        tests = wish.tests or tuple([self._tests() for _ in wish.specimens])
+        for specimen, of_tube in zip(wish.specimens, tests, strict=True):
+            tube = _Tube(self._texts(message), specimen, draw)
+            self._say_tube(tube, of_tube)
             tubes.append(tube)
         said = Said(
             message,
-            tuple(SaidTube(tube.texts.shared, tuple(tube.results)) for tube in tubes),
-            moment=moment.strftime(self._dialect.time_format),
+            tuple([SaidTube(tube.texts.shared, tuple(tube.results)) for tube in tubes]),
+            moment=draw.moment.strftime(self._dialect.time_format),
             number=self._number,
         )
-        meanings = tuple(meaning for tube in tubes for meaning in tube.meanings)
-        return Spoken(said, meanings, tubes[0].texts.read(self.profile.header.analyzer))
+        meanings = tuple([meaning for tube in tubes for meaning in tube.meanings])
+        analyzer = tubes[0].texts.read(self.profile.header.analyzer)
+        return Spoken(said, meanings, analyzer, "", wish.specimens, tests)
 
     def query(self, moment: datetime) -> Spoken:
         """A host query for one specimen; the profile has the role host_query."""
@@ -162,7 +162,9 @@ class Twin:
         said = Said(
             message, (), asked, moment.strftime(self._dialect.time_format), number=self._number
         )
-        return Spoken(said, (), texts.read(self.profile.header.analyzer), texts.read(section.sample_id))
+        return Spoken(
+            said, (), texts.read(self.profile.header.analyzer), texts.read(section.sample_id)
+        )
 
     # -- parts ------------------------------------------------------------------------------------
 
@@ -178,26 +180,27 @@ class Twin:
         for key, text in _HEADER_TEXTS.items():
             texts.write(getattr(header, key), text)
 
-    def _say_tube(self, tube: _Tube, manner: Manner) -> None:
-        texts, section = tube.texts, self.profile.specimen
-        texts.mark(tube.role, section.role, tube.specimen.sample_id)
+    def _say_tube(self, tube: _Tube, tests: Sequence[tuple[str, Texts]]) -> None:
+        texts, section, draw = tube.texts, self.profile.specimen, tube.draw
+        texts.mark(draw.role, section.role, draw.fill)
         if not _is_own(self, self.profile.result.measured_at):
-            self._say_time(texts, tube.moment)  # a header may say the same moment in the same place
-        self._say_header(texts, tube.moment)
+            self._say_time(texts, draw.moment)  # a header may say the same moment in the same place
+        self._say_header(texts, draw.moment)
         texts.write(section.sample_id, tube.specimen.sample_id)
         serial = tube.specimen.sample_id[-4:]
         for key, text in zip(_SPECIMEN_KEYS, (serial, "7", "3", "SER"), strict=True):
             texts.write(getattr(section, key), text)
-        if tube.role is SampleRole.PATIENT:
+        if draw.role is SampleRole.PATIENT:
             self._say_patient(texts, tube.specimen)
         else:
             texts.write(section.control_lot, "4711")
             texts.write(section.control_level, "2")
-        for code, fixed in self._tests():
+        tube.whose = self._specimen_said(texts)
+        for code, fixed in tests:
             texts.begin_result()
             for path, text in fixed.items():
                 texts.put(path, text)
-            self._say_result(tube, code, manner)
+            self._say_result(tube, code)
 
     def _say_patient(self, texts: TwinTexts, specimen: EmulatedSpecimen) -> None:
         section = self.profile.specimen
@@ -225,37 +228,53 @@ class Twin:
             return [(code, sets[at]) for at in drawn]
         return [(code, {}) for code in self._random.sample(codes, min(count, len(codes)))]
 
-    def _say_result(self, tube: _Tube, code: str, manner: Manner) -> None:
-        texts, section = tube.texts, self.profile.result
+    def _say_result(self, tube: _Tube, code: str) -> None:
+        texts, section, manner = tube.texts, self.profile.result, tube.draw.manner
         texts.write(section.test_code, code)
         code = texts.read(section.test_code)
         texts.write(section.dilution, "1")
         own = {"test_name": _TESTS.get(code, "Test"), **_RESULT_TEXTS}
         for key in _RESULT_KEYS:
             texts.write(getattr(section, key), own[key])
-        status_text, status = self._status(manner)
+        status = self._say_status(texts, manner)
         value = self._value(texts, code, status, manner)
-        flag_text, flag = self._flag(value, status)
+        flags = self._say_flag(texts, value, status)
+        if value.needs_flag:
+            words = texts.read(section.flags)
+            value = replace(value, words=words, kind=ValueKind.TEXT if words else _NO_VALUE)
         texts.put(section.value, value.text)
         texts.write(section.unit, value.unit)
-        texts.write(section.flags, flag_text)
-        texts.write(section.status, status_text)
-        self._say_time(texts, tube.moment)
+        self._say_time(texts, tube.draw.moment)
         tube.results.append(dict(texts.own))
-        tube.meanings.append(self._meaning(tube, value, status, (flag_text, flag)))
+        said = {key: rule for key in _RESULT_KEYS if (rule := getattr(section, key)) is not None}
+        tube.meanings.append(
+            Meaning(
+                tube.whose,
+                code,
+                value,
+                flags,
+                status,
+                self._moment_of(texts.read(section.measured_at)),
+                {key: texts.read(rule) for key, rule in said.items()},
+            )
+        )
 
-    def _status(self, manner: Manner) -> tuple[str, ResultStatus]:
+    def _say_status(self, texts: TwinTexts, manner: Manner) -> ResultStatus:
         rule = self.profile.result.status
         if rule is None:
-            return "", ResultStatus.FINAL
+            return ResultStatus.FINAL
         table = self._dialect.statuses if rule.table is None else rule.table
         final = [text for text, status in table.items() if status is ResultStatus.FINAL]
         others = [text for text, status in table.items() if status not in _WITHOUT_VALUE]
-        if manner is Manner.ODD and self._random.random() < 0.3 and not self._dialect.is_value_needed:
+        if (
+            manner is Manner.ODD
+            and self._random.random() < _NOT_DONE
+            and not self._dialect.is_value_needed
+        ):
             others = list(table)
         choices = final if manner is Manner.PLAIN and final else others
-        text = self._random.choice(choices or list(table))
-        return text, table[text]
+        texts.write(rule, self._random.choice(choices or list(table)))
+        return table.get(texts.read(rule), ResultStatus.UNKNOWN)
 
     def _value(
         self, texts: TwinTexts, code: str, status: ResultStatus, manner: Manner
@@ -275,7 +294,7 @@ class Twin:
             self._dialect.component,
         )
         write = self._values.number if manner is Manner.PLAIN else self._values.told
-        if manner is Manner.ODD and self._random.random() < 0.2:
+        if manner is Manner.ODD and self._random.random() < _MASKED:
             write = self._values.held
         return self._fitting(write, wanted)
 
@@ -290,55 +309,47 @@ class Twin:
                 return said
         return self._values.number(wanted)
 
-    def _flag(
-        self, value: SaidValue, status: ResultStatus
-    ) -> tuple[str, tuple[AbnormalFlag, ...]]:
-        rule = self.profile.result.flags
-        if rule is None or status in _WITHOUT_VALUE:
-            return "", ()
+    def _say_flag(
+        self, texts: TwinTexts, value: SaidValue, status: ResultStatus
+    ) -> tuple[AbnormalFlag, ...]:
+        rule, none = self.profile.result.flags, self.profile.result.no_flag
+        if rule is None:
+            return ()
         table = self._dialect.flags if rule.table is None else rule.table
-        none = [] if value.needs_flag else ["", *self.profile.result.no_flag]
-        text = self._random.choice([*(one for one in table if one), *none])
-        if text in self.profile.result.no_flag or text not in table:
-            return text, ()
-        return text, (table[text],)
+        if status not in _WITHOUT_VALUE:
+            others = [] if value.needs_flag else ["", *none]
+            texts.write(rule, self._random.choice([*(one for one in table if one), *others]))
+        text = texts.read(rule)
+        return (table[text],) if text in table and text not in none else ()
 
     def _say_time(self, texts: TwinTexts, moment: datetime) -> None:
         rule = self.profile.result.measured_at
-        if rule is not None:
-            aware = moment.replace(tzinfo=ZoneInfo(self.plan.zone))
-            texts.write(rule, aware.strftime(rule.format or self._dialect.time_format))
+        if rule is None:
+            return
+        aware = moment.replace(tzinfo=ZoneInfo(self.plan.zone))
+        form = rule.format or self._dialect.time_format
+        words = form
+        for token in _TOKENS_IN_WORDS:
+            plain = aware.strftime(token)
+            said = [word for word, means in self._dialect.time_words.items() if means == plain]
+            words = words.replace(token, self._random.choice(said)) if said else words
+        text, width = aware.strftime(words), self._dialect.widths.get(rule.paths[0])
+        self._plain_times[text[:width]] = aware.strftime(form)[:width]
+        texts.write(rule, text[:width])
 
-    def _meaning(
-        self,
-        tube: _Tube,
-        value: SaidValue,
-        status: ResultStatus,
-        flag: tuple[str, tuple[AbnormalFlag, ...]],
-    ) -> Meaning:
-        texts, profile = tube.texts, self.profile
-        specimen, result = profile.specimen, profile.result
-        if value.needs_flag:
-            value = SaidValue("", ValueKind.TEXT, words=flag[0], shown_unit=None)
-        role = texts.role(specimen.role)
-        is_patient = role is SampleRole.PATIENT
-        said = {key: texts.read(getattr(specimen, key)) for key in _SPECIMEN_KEYS}
-        said |= {key: texts.read(getattr(result, key)) for key in _RESULT_KEYS}
-        if not is_patient:
-            said |= {
-                key: texts.read(getattr(specimen, key)) for key in ("control_lot", "control_level")
-            }
-        found = [text for rule in specimen.patient_ids if (text := texts.at(rule.path))]
-        return Meaning(
-            sample_id=texts.read(specimen.sample_id),
+    def _specimen_said(self, texts: TwinTexts) -> Whose:
+        """What is said of the specimen, before the first result."""
+        section = self.profile.specimen
+        role = texts.role(section.role)
+        keys = _SPECIMEN_KEYS if role is SampleRole.PATIENT else (*_SPECIMEN_KEYS, *_CONTROL_KEYS)
+        found = [text for rule in section.patient_ids if (text := texts.at(rule.path))]
+        return Whose(
+            sample_id=texts.read(section.sample_id),
             role=role,
-            test_code=texts.read(result.test_code),
-            value=value,
-            flags=flag[1],
-            status=status,
-            measured_at=self._moment_of(texts.read(result.measured_at)),
-            texts={key: text for key, text in said.items() if _is_said(self, key)},
             patient_ids=tuple(dict.fromkeys(found)),
+            texts={
+                key: texts.read(rule) for key in keys if (rule := getattr(section, key)) is not None
+            },
         )
 
     def _moment_of(self, text: str) -> datetime | None:
@@ -346,16 +357,13 @@ class Twin:
         rule = self.profile.result.measured_at
         if rule is None or not text:
             return None
-        local = datetime.strptime(text, rule.format or self._dialect.time_format)
+        plain, form = self._plain_times.get(text, text), rule.format or self._dialect.time_format
+        if not rule.format and len(plain) <= _DATE_DIGITS:
+            return None  # a day is no instant
+        local = datetime.strptime(plain, form)  # noqa: DTZ007 - a zone of its own, or that of the analyzer
         if local.tzinfo is None:
             local = local.replace(tzinfo=ZoneInfo(self.plan.zone))
         return local.astimezone(UTC)
-
-
-def _is_said(twin: Twin, key: str) -> bool:
-    """Whether the profile has a rule for a key."""
-    sections = (twin.profile.specimen, twin.profile.result)
-    return any(isinstance(getattr(one, key, None), PathRule) for one in sections)
 
 
 def _is_own(twin: Twin, rule: PathRule | None) -> bool:

@@ -27,12 +27,14 @@ class TwinTexts:
         self.shared: dict[str, str] = {}
         self.own: dict[str, str] = {}
         self.is_control = False
+        self._is_in_result = False
         self._dialect = dialect
         self._random = random
 
     def begin_result(self) -> None:
-        """The next result of the same specimen."""
+        """The next result of the same specimen. What is said before the first one is the specimen's."""
         self.own = {}
+        self._is_in_result = True
 
     def put(self, path: str, text: str) -> None:
         """Write a text at a place; what stands there already stays."""
@@ -72,13 +74,14 @@ class TwinTexts:
     def _level(self, path: str) -> dict[str, str]:
         if is_among(path, self._dialect.of_message):
             return self.message
-        return self.own if is_among(path, self._dialect.of_result) else self.shared
+        is_own = self._is_in_result and is_among(path, self._dialect.of_result)
+        return self.own if is_own else self.shared
 
     def _fitting(self, path: str, text: str) -> str:
         width = self._dialect.widths.get(path)
         short = text if width is None else text[-width:]
         pattern = self._dialect.patterns.get(path)
-        if not pattern or not short:
+        if not pattern or not short or re.fullmatch(pattern, short):
             return short
         return text_matching(pattern, self._random, short) or short
 
@@ -105,6 +108,7 @@ class TwinTexts:
         for rule in rules:
             if rule.role is role:
                 text = (text_matching(rule.pattern, self._random, fill) or "").strip()
+                text = self._fitting(rule.path, text)
                 ways += [(rule.path, text)] if _says(rule, text) is role else []
             words = [text for text, means in rule.table.items() if means is role]
             ways += [(rule.path, _A_WORD if word == _OTHERWISE else word) for word in words]

@@ -1,6 +1,6 @@
-"""Writes values as one profile's rules read them: for each rule a text that only it explains, and what it must be read as.
+"""Writes values as one profile's rules read them: for each rule a text that it explains, and what the text means.
 
-What a text means stands beside it, from the rule's own words and not from the code that reads it.
+The meaning comes from the rule's own words and not from the code that reads it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from middleware.model import ValueKind
 PLAIN_UNITS = ("mmol/L", "U/L", "g/dL", "10*9/L", "%")
 MASKS = ("---.-", "***.**", "")
 _OTHERWISE = "*"
+# How often a number has no decimals, a choice of two falls one way, a word is one of the profile's.
+_WHOLE, _HALF, _OF_PROFILE = 0.4, 0.5, 0.7
 _NUMBER = ValueKind.NUMBER
 
 
@@ -25,7 +27,7 @@ _NUMBER = ValueKind.NUMBER
 class SaidValue:
     """A text in the value's field and the unit sent beside it, and what they mean.
 
-    `shown_unit` is the unit of the meaning; None where nobody has to say one. `needs_flag`: it says nothing without one.
+    `shown_unit` is the unit of the meaning; None where none has to be said. `needs_flag`: without one it says nothing.
     """
 
     text: str
@@ -41,7 +43,7 @@ class SaidValue:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a value is for: a test, the unit that it must have (None: any), and whether the field has other components."""
+    """What a value is for: a test, the unit that it must have (None: any), and whether it has its field to itself."""
 
     test_code: str
     unit: str | None = None
@@ -66,7 +68,7 @@ class ValueWriter:
 
     def told(self, wanted: Wanted) -> SaidValue:
         """A value that a rule explains, and that may therefore leave the node."""
-        ways = [_plain]
+        ways: list[Write] = [_plain]
         if ValueRule.MISSING_POINT not in self._rules:
             ways += [_compared, *(_BY_RULE[rule] for rule in sorted(self._rules & _BY_RULE.keys()))]
             ways += [_titer] if ValueRule.UNIT_SCALE not in self._rules else []
@@ -117,7 +119,7 @@ class ValueWriter:
             before, _, after = form.partition(".")
             digits = str(self._random.randrange(1, 10 ** (len(before) + len(after))))
             return digits, Decimal(digits).scaleb(-len(after))
-        if ValueRule.THOUSANDS_POINT in self._rules or self._random.random() < 0.4:
+        if ValueRule.THOUSANDS_POINT in self._rules or self._random.random() < _WHOLE:
             return str(whole), Decimal(whole)
         text = f"{whole}.{self._random.randrange(100):02d}"
         return text, Decimal(text)
@@ -138,7 +140,7 @@ class ValueWriter:
             return wanted.unit or ""
         if self._scaled:
             return self._random.choice(sorted(self._units))
-        if ValueRule.UNIT_POWER_OF_TEN in self._rules and self._random.random() < 0.5:
+        if ValueRule.UNIT_POWER_OF_TEN in self._rules and self._random.random() < _HALF:
             return self._random.choice(("10*-1.{copies}/mL", "10*3.[IU]/mL"))
         return self._random.choice(PLAIN_UNITS)
 
@@ -174,7 +176,7 @@ def _titer(writer: ValueWriter, wanted: Wanted) -> SaidValue | None:
 
 
 def _word(writer: ValueWriter, wanted: Wanted) -> SaidValue | None:
-    if writer.qualitative and (wanted.unit or writer.random.random() < 0.7):
+    if writer.qualitative and (wanted.unit or writer.random.random() < _OF_PROFILE):
         word = writer.random.choice(writer.qualitative)
     elif wanted.unit:
         return None
@@ -200,7 +202,9 @@ def _trailing(writer: ValueWriter, wanted: Wanted) -> SaidValue | None:
 def _exponent(writer: ValueWriter, wanted: Wanted) -> SaidValue:
     digits, power = writer.random.randrange(100, 999), writer.random.choice((3, 4, -2))
     text = f"{digits // 100}.{digits % 100:02d}E{power:+d}"
-    return writer.in_unit(SaidValue(text, _NUMBER, number=Decimal(digits).scaleb(power - 2)), wanted)
+    return writer.in_unit(
+        SaidValue(text, _NUMBER, number=Decimal(digits).scaleb(power - 2)), wanted
+    )
 
 
 def _decimal_comma(writer: ValueWriter, wanted: Wanted) -> SaidValue:
@@ -223,7 +227,7 @@ def _thousands_point(writer: ValueWriter, wanted: Wanted) -> SaidValue:
 
 def _bare_point(writer: ValueWriter, wanted: Wanted) -> SaidValue:
     digits = writer.random.randrange(1, 999)
-    if writer.random.random() < 0.5:
+    if writer.random.random() < _HALF:
         return writer.in_unit(SaidValue(f"{digits}.", _NUMBER, number=Decimal(digits)), wanted)
     said = SaidValue(f".{digits:03d}", _NUMBER, number=Decimal(digits).scaleb(-3))
     return writer.in_unit(said, wanted)
@@ -270,6 +274,4 @@ _BY_RULE: Mapping[ValueRule, Write] = MappingProxyType(
     }
 )
 # Rules that every number of a profile goes through, or those with one unit.
-_IN_UNITS = frozenset(
-    {ValueRule.UNIT_POWER_OF_TEN, ValueRule.UNIT_SCALE, ValueRule.MISSING_POINT}
-)
+_IN_UNITS = frozenset({ValueRule.UNIT_POWER_OF_TEN, ValueRule.UNIT_SCALE, ValueRule.MISSING_POINT})

@@ -13,8 +13,7 @@ from middleware.settings.installed import installed_for
 
 app = typer.Typer(help="Drivers of analyzers.", no_args_is_help=True)
 
-app.command("new")(drivers_new.new_driver)
-app.command("check")(drivers_new.check_drivers)
+app.add_typer(drivers_new.app)
 
 _COLUMNS = (
     ("id", "id"),

@@ -19,10 +19,13 @@ from middleware.driver.conformance import Report, Weight, check_folder, folders_
 from middleware.driver.profile import read_profile
 from middleware.settings.installed import SITE_DRIVERS, installed_for
 
+app = typer.Typer()
+
 _ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _COLOURS = {Weight.WRONG: "red", Weight.MISSING: "yellow", Weight.GOOD: "green"}
 
 
+@app.command("new")
 def new_driver(
     driver_id: Annotated[
         str, typer.Argument(metavar="NAME", help="Id of the driver: vendor_model.")
@@ -57,22 +60,14 @@ def new_driver(
     )
     driver = catalogue.make(read_profile(draft.profile, driver_id))
     files = files_of(draft, driver, None if keep_people else secrets.token_bytes(32))
-    for place, text in files.items():
-        path = folder / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
+    _write(folder, files)
     if as_json:
-        show.document(
-            "draft",
-            _guesses(draft),
-            folder=str(folder),
-            protocol=str(draft.kind),
-            missing=draft.findings.missing,
-        )
+        _tell_json(draft, folder)
     else:
         _tell(draft, folder, files)
 
 
+@app.command("check")
 def check_drivers(
     place: Annotated[
         str, typer.Argument(metavar="DIR|ID", help="A driver's folder, a folder of them, or an id.")
@@ -107,6 +102,13 @@ def _folders(place: str, catalogue: Catalogue) -> list[Path]:
     return [folder]
 
 
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for place, text in files.items():
+        path = folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -123,6 +125,11 @@ def _guesses(draft: Draft) -> list[dict[str, object]]:
         {"key": one.key, "value": one.value, "confidence": str(one.confidence), "why": one.why}
         for one in draft.findings.guesses.values()
     ]
+
+
+def _tell_json(draft: Draft, folder: Path) -> None:
+    more = {"folder": str(folder), "protocol": str(draft.kind), "missing": draft.findings.missing}
+    show.document("draft", _guesses(draft), **more)
 
 
 def _tell(draft: Draft, folder: Path, files: dict[str, str]) -> None:

@@ -27,6 +27,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "capture": ("capture", "app"),
     "relay": ("relay", "app"),
     "drivers": ("drivers", "app"),
+    "codes": ("codes", "app"),
     "config": ("config", "app"),
     "db": ("db", "app"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from middleware.draft.draft import Draft, NothingRecognised, make_draft
+from middleware.draft.draft import Draft, NothingRecognised, make_draft, read_texts
 from middleware.draft.evidence import Confidence, Findings, Guess
 from middleware.draft.reading import NoRecording, Recording, read_recording
 
@@ -16,4 +16,5 @@ __all__ = [
     "Recording",
     "make_draft",
     "read_recording",
+    "read_texts",
 ]

@@ -18,6 +18,7 @@ from middleware.draft.table import find_table
 from middleware.draft.telegram import find_telegrams
 from middleware.driver.api import Driver
 from middleware.driver.cases import CASE_CONTEXT, Played, play, play_file
+from middleware.driver.finish import finish
 from middleware.driver.profile import Profile, read_profile
 from middleware.driver.quirks import QUIRKS
 from middleware.errors import DriverError, MiddlewareError
@@ -35,6 +36,7 @@ class Draft:
     profile: str
     findings: Findings
     steps: tuple[bytes, ...]
+    texts: tuple[bytes, ...]
     played: Played
     notes: tuple[str, ...] = field(default=())
 
@@ -65,7 +67,7 @@ def make_draft(recording: Recording, driver_id: str, name: str, make: MakeDriver
             "The messages name IHE LAW, but not all follow it: read as plain HL7."
         )
         _add_quirks(findings, traffic, build)
-    refine(findings, lambda found: _play(build(found), traffic, recording))
+    refine(findings, lambda found: _read(build(found), traffic, recording))
     _add_roles(findings, _play(build(findings), traffic, recording))
     played = _play(build(findings), traffic, recording)
     _say_what_is_left(findings, played, traffic)
@@ -76,6 +78,7 @@ def make_draft(recording: Recording, driver_id: str, name: str, make: MakeDriver
         head.profile(findings),
         findings,
         traffic.steps,
+        traffic.texts,
         played,
         recording.notes,
     )
@@ -89,7 +92,8 @@ def _find(recording: Recording) -> tuple[Traffic, Findings]:
         if traffic.kind is Kind.POCT1A:
             return traffic, guess_poct1a(traffic.texts)
         return traffic, guess_hl7(traffic.texts, is_law=traffic.kind is Kind.LAW)
-    for find in (find_telegrams, find_table):
+    is_on_line = any(byte in recording.data for byte in (b"\x02", b"\x05"))
+    for find in (find_telegrams, find_table) if is_on_line else (find_table, find_telegrams):
         found = find(recording.data)
         if found is not None:
             return found
@@ -146,6 +150,25 @@ def _heading(name: str, recording: Recording) -> list[str]:
         "printout, look at the guesses first. Take a remark away when you have checked its line:",
         "`labwire drivers check` counts the rest.",
     ]
+
+
+def _read(driver: Driver, traffic: Traffic, recording: Recording) -> Played:
+    """What the driver reads, also from messages whose frames a log has damaged: their texts are evidence too."""
+    played = _play(driver, traffic, recording)
+    if not traffic.is_framed or len(played.texts) >= len(traffic.texts):
+        return played
+    return read_texts(driver, traffic.texts)
+
+
+def read_texts(driver: Driver, texts: Sequence[bytes]) -> Played:
+    """Decode texts that no link has taken."""
+    played = Played(texts=list(texts))
+    for text in texts:
+        try:
+            played.envelopes.append(finish(driver.decode(text, CASE_CONTEXT), driver.profile))
+        except DriverError as error:
+            played.errors.append(error)
+    return played
 
 
 def _play(driver: Driver, traffic: Traffic, recording: Recording) -> Played:

@@ -24,7 +24,10 @@ from middleware.driver.cases import (
 from middleware.wire.capture import lossless
 
 FIRST_CASE = "first_recording"
-_NO_CASE = "There is no case yet: people in the recording could not be replaced, or it is too long. `--keep-people` keeps them."
+_NO_CASE = (
+    "There is no case yet: people in the recording could not be replaced, or it is too long. "
+    "`--keep-people` keeps them."
+)
 _LIMITS = (
     "## Known limitations\n\n"
     "- Drafted from one recording; nothing was compared with the analyzer's own printout yet."

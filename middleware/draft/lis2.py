@@ -113,24 +113,24 @@ def _guess_header(records: Records, found: Findings) -> None:
         found.guess("header.serial", serials[0].path, "looks like a serial number")
     if column(headers, "H-3").filled:
         found.likely("header.control_id", "H-3", "the message's own number (LIS02-A2 6.3)")
-    for path in ("H-14", "H-13"):
-        times = column(headers, path)
-        if times.filled and times.part_that(is_full_time) == 1.0:
-            is_standard = path == "H-14"
-            sure = Confidence.CERTAIN if is_standard else Confidence.LIKELY
-            found.add(
-                "header.sent_at",
-                path,
-                sure,
-                "times of sending" + ("" if is_standard else ", one field early"),
-            )
-            if not is_standard:
-                found.guess(
-                    "specimen.role",
-                    ({"path": "H-11", "pattern": "[QTD]", "role": "qc"}, *_ROLE_RULES),
-                    "the header stands one field early, so its mark of controls does as well",
-                )
-            break
+    _guess_sent_at(headers, found)
+
+
+def _guess_sent_at(headers: Sequence[Record], found: Findings) -> None:
+    times = {path: column(headers, path) for path in ("H-14", "H-13")}
+    filled = [
+        path for path, one in times.items() if one.filled and one.part_that(is_full_time) == 1.0
+    ]
+    if "H-14" in filled:
+        found.certain("header.sent_at", "H-14", "times of sending (LIS02-A2 6.14)")
+    elif filled:
+        found.likely("header.sent_at", "H-13", "times of sending, one field early")
+        role = ({"path": "H-11", "pattern": "[QTD]", "role": "qc"}, *_ROLE_RULES)
+        found.guess(
+            "specimen.role",
+            role,
+            "the header stands one field early, so its mark of controls does as well",
+        )
 
 
 def _is_serial(text: str) -> bool:

@@ -79,22 +79,13 @@ def _guess_test(results: Sequence[Record], found: Findings) -> None:
             telling,
             key=lambda one: (_tells_apart(one, results), one.part_that(has_letters) > _MOSTLY),
         )
-        alone = len(telling) == 1
-        found.add(
-            "result.test_code",
-            code.path,
-            Confidence.LIKELY,
-            f"{code.said} results" + ("" if alone else "; others are too"),
-        )
+        also = "; others are too" if len(telling) > 1 else ""
+        found.likely("result.test_code", code.path, f"{code.said} results{also}")
     elif whole:
         code = whole[0]
         found.guess("result.test_code", code.path, "looks like a running number")
     else:
-        found.guess(
-            "result.test_code",
-            ["R-3.4", "R-3.5", "R-3.2", "R-3.1"].__getitem__(0),
-            "hardly filled: is the test in O-5?",
-        )
+        found.guess("result.test_code", "R-3.4", "hardly filled: is the test in O-5?")
         return
     _guess_name(code, results, found)
 

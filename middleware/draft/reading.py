@@ -11,7 +11,7 @@ from middleware.errors import WireError
 from middleware.wire.capture import FIRST_LINE, Way, read_capture
 from middleware.wire.lis1.frame import checksum
 
-LARGEST_RECORDING = 32 * 1024 * 1024
+LARGEST_RECORDING = 8 * 1024 * 1024
 _FRAME = re.compile(rb"\x02([^\x02\x03\x17]*?)([\r\n]*)([\x03\x17])[\r\n]*([0-9A-Fa-f]{2})?[\r\n]*")
 _AFTER_SESSION = re.compile(rb"([\x04\x05])[\r\n]+")
 _REPLIES = b"\x06\x15"

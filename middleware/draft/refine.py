@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from middleware.draft.evidence import Confidence, Findings
+from middleware.draft.shapes import is_outcome
 from middleware.driver.cases import Played
 from middleware.driver.value_rules import VALUE_RULES, ValueRule
 from middleware.errors import MiddlewareError
@@ -13,12 +14,6 @@ from middleware.model import Result, ValueKind
 
 # They state a value where none was sent, or read one as a range: never without a person.
 _NEVER_TRIED = frozenset(("flag_as_value", "range"))
-_OUTCOMES = re.compile(
-    r"(?:not |non[- ]?|weak(?:ly)? |target )*(?:detected|positive?|negative?|pos|neg|norm(?:al)?|trace|reactive|positif"
-    r"|n[eé]gatif|positivo|negativo|pass|present|absent|yellow|clear|small|moderate|large|equivocal|indeterminate"
-    r"|not detected|invalid)\.?",
-    re.IGNORECASE,
-)
 _STANDS_FOR_NONE = re.compile(r"-1(?:\.0+)?|-9+(?:\.[09]+)?|-\d+\.0+")
 _MOST_WORDS = 24
 _FEW = 2
@@ -69,9 +64,7 @@ def _say_rules(findings: Findings, rules: Sequence[str]) -> None:
 
 
 def _add_words(findings: Findings, left: Sequence[Result]) -> None:
-    words = sorted({one.value.text for one in left if _OUTCOMES.fullmatch(one.value.text)})[
-        :_MOST_WORDS
-    ]
+    words = sorted({one.value.text for one in left if is_outcome(one.value.text)})[:_MOST_WORDS]
     if words:
         findings.guess(
             "values.qualitative",

@@ -40,6 +40,13 @@ _CONTROL_WORDS = re.compile(
     re.IGNORECASE,
 )
 
+_OUTCOMES = re.compile(
+    r"(?:not |non[- ]?|weak(?:ly)? |target )*(?:detected|positive?|negative?|pos|neg|norm(?:al)?|trace|reactive|positif"
+    r"|n[eé]gatif|positivo|negativo|pass|present|absent|yellow|clear|small|moderate|large|equivocal|indeterminate"
+    r"|not detected|invalid)\.?",
+    re.IGNORECASE,
+)
+
 TIME_FORMATS = (
     "%Y%m%d%H%M%S",
     "%Y%m%d%H%M",
@@ -123,6 +130,11 @@ def is_version(text: str) -> bool:
 def is_control_name(text: str) -> bool:
     """A name that laboratories give to control material, calibrators and blanks."""
     return bool(_CONTROL_WORDS.search(text.replace("_", " ")))
+
+
+def is_outcome(text: str) -> bool:
+    """A word that states a result, such as negative."""
+    return bool(_OUTCOMES.fullmatch(text.strip()))
 
 
 def has_letters(text: str) -> bool:

@@ -55,11 +55,18 @@ def read_sheet(data: bytes) -> Sheet | None:
     lines = [line for line in _LINE_ENDS.split(text)[:_MOST_LINES] if line.strip()]
     best: tuple[int, str, list[list[str]]] = (0, "", [])
     for delimiter in _DELIMITERS:
-        rows = list(csv.reader(lines, delimiter=delimiter))
+        rows = _cut(lines, delimiter)
         weight = _weight(rows)
         if weight > best[0]:
             best = (weight, delimiter, rows)
     return _sheet(best[2], best[1], encoding) if best[0] else None
+
+
+def _cut(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error:  # no table: a cell longer than any export has
+        return []
 
 
 def _decoded(data: bytes) -> tuple[str, str]:

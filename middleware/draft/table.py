@@ -48,12 +48,12 @@ def _guess_sample_id(sheet: Sheet, found: Findings) -> None:
     names = named(sheet, "sample_id")
     telling = [name for name in names if _tells(sheet.filled(name), len(sheet.rows))] or names
     first = telling[0]
-    others = f"; also possible: {', '.join(telling[1:4])}" if telling[1:] else ""
+    also = f"; also possible: {', '.join(telling[1:4])}" if telling[1:] else ""
     is_usual = bool(
         re.fullmatch(r"(sample|specimen)[ _-]*(id|no\.?|barcode)( no\.?)?", first, re.IGNORECASE)
     )
     sure = Confidence.LIKELY if is_usual else Confidence.GUESS
-    found.add("specimen.sample_id", first, sure, f"its heading{others}; compare it with a tube")
+    found.add("specimen.sample_id", first, sure, f"its heading{also}; compare it with a tube")
     ids = sheet.filled(first)
     rules = []
     for name in named(sheet, "role"):
@@ -63,14 +63,12 @@ def _guess_sample_id(sheet: Sheet, found: Findings) -> None:
                 word: "patient" for word in sorted(words) if word.upper() in _PATIENT_WORDS
             } | {"*": "qc"}
             rules.append({"path": name, "table": table})
-    for name in sheet.names:
-        if (
-            name
-            and name != first
-            and _OF_SPECIMEN.fullmatch(name)
-            and any(map(is_control_name, sheet.filled(name)))
-        ):
-            rules.append({"path": name, "pattern": _LIKE_CONTROL, "role": "qc"})
+    others = [name for name in sheet.names if name != first and _OF_SPECIMEN.fullmatch(name)]
+    rules += [
+        {"path": name, "pattern": _LIKE_CONTROL, "role": "qc"}
+        for name in others
+        if any(map(is_control_name, sheet.filled(name)))
+    ]
     if any(map(is_control_name, ids)) or not rules:
         rules.append({"path": first, "pattern": _LIKE_CONTROL, "role": "qc"})
     found.guess(

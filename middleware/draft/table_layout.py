@@ -140,17 +140,18 @@ def _wide_with_units(sheet: Sheet, names: Sequence[str], found: Findings) -> Non
 
 def _mark_beside(sheet: Sheet, tests: Sequence[str]) -> str:
     """The heading of a column beside each test, `{test}/M`, when most tests have one."""
-    for test in tests[:3]:
-        for name in sheet.names:
-            if (
-                name.startswith(test)
-                and 0 < len(name) - len(test) <= _LONGEST_MARK
-                and "(" not in name[len(test) :]
-            ):
-                form = "{test}" + name[len(test) :]
-                having = sum(form.replace("{test}", one) in sheet.names for one in tests)
-                if having > _MOSTLY * len(tests):
-                    return form
+    marks = [
+        "{test}" + name[len(test) :]
+        for test in tests[:3]
+        for name in sheet.names
+        if name.startswith(test)
+        and 0 < len(name) - len(test) <= _LONGEST_MARK
+        and "(" not in name[len(test) :]
+    ]
+    for mark in marks:
+        having = sum(mark.replace("{test}", one) in sheet.names for one in tests)
+        if having > _MOSTLY * len(tests):
+            return mark
     return ""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from middleware.draft.evidence import Findings, Literal
@@ -18,6 +18,7 @@ from middleware.draft.shapes import (
     has_letters,
     id_score,
     is_number,
+    is_outcome,
     is_unit,
     time_format,
 )
@@ -31,6 +32,7 @@ _PAIR = re.compile(
 )
 _VALUE_WITH_UNIT = re.compile(r" *[<>]?[0-9.]+ +[^0-9 ]\S* *")
 _MOSTLY = 0.7
+_LONGEST_TELEGRAM = 32 * 1024
 _MOST_TOKENS, _WIDEST_GROUP = 400, 80
 _FLAGS = {"H": "high", "L": "low", "HH": "critical_high", "LL": "critical_low"}
 
@@ -84,34 +86,52 @@ def _guess_tagged(framed: Framed, found: Findings) -> bool:
 def _places_by_shape(said: dict[str, list[str]], found: Findings) -> None:
     """Give each meaning to the place whose texts look most like it; each place once."""
     left = dict(said)
-    day, clock = _time_places(left, found)
-    for place in (day, clock):
+    for place in _time_places(left, found):
         left.pop(place, None)
-    numbers = [place for place, texts in left.items() if all(map(is_number, filter(None, texts)))]
-    value = numbers[-1] if numbers else next(iter(left), "")
-    found.guess("result.value", value, "a number")
-    left.pop(value, None)
-    units = [place for place, texts in left.items() if all(map(is_unit, filter(None, texts)))]
+    value = _guess_value(left, found)
+    units = [place for place, texts in left.items() if _all(is_unit, texts)]
     if units:
         found.guess("result.unit", units[0], "looks like a unit")
         left.pop(units[0])
-    sample = max(
-        left,
-        key=lambda place: id_score(left[place]) + 0.5 * any(map(_is_mixed, left[place])),
-        default="",
-    )
+    mixed = {place: 0.5 * any(map(_is_mixed, texts)) for place, texts in left.items()}
+    sample = max(left, key=lambda place: id_score(left[place]) + mixed[place], default="")
     found.guess(
         "specimen.sample_id", sample, "looks most like an identifier; compare it with a tube"
     )
     left.pop(sample, None)
-    words = [
-        place for place, texts in left.items() if all(has_letters(text) for text in texts if text)
-    ]
+    named = [place for place, texts in left.items() if _all(has_letters, texts)]
     short = min(
-        words, key=lambda place: max(map(len, left[place])), default=next(iter(left), value)
+        named, key=lambda place: max(map(len, left[place])), default=next(iter(left), value)
     )
     found.guess("result.test_code", short, "a short word")
     _list_codes(said.get(short, []), found)
+
+
+def _guess_value(left: dict[str, list[str]], found: Findings) -> str:
+    """The value's place, or two of them: one in words, one as a number. They are taken out of `left`."""
+    numbers = [place for place, texts in left.items() if _all(is_number, texts)]
+    value = numbers[-1] if numbers else next(iter(left), "")
+    left.pop(value, None)
+    words = [place for place, texts in left.items() if _all(is_outcome, texts)]
+    if not numbers or not words:
+        found.guess("result.value", value, "a number")
+        return value
+    left.pop(words[0])
+    for place in (words[0], value):
+        found.guess(
+            f"protocol.each.{place}",
+            {"value": place},
+            "a result of its own: in words, or as a number",
+        )
+    found.guess("result.value", "column.value", "of each of them")
+    found.guess("result.test_detail", "column.kind", "which of them")
+    return value
+
+
+def _all(fits: Callable[[str], bool], texts: Sequence[str]) -> bool:
+    """Filled somewhere, and everything that is there fits."""
+    filled = [text for text in texts if text]
+    return bool(filled) and all(map(fits, filled))
 
 
 def _is_mixed(text: str) -> bool:
@@ -153,7 +173,7 @@ class _Groups:
 
 
 def _guess_delimited(framed: Framed, found: Findings) -> bool:
-    longest = max(framed.texts, key=len)
+    longest = max(framed.texts, key=len)[:_LONGEST_TELEGRAM]
     for delimiter in _DELIMITERS:
         fields = longest.split(delimiter)
         groups = _groups_in(fields) if len(fields) >= 2 * _FEWEST_FIELDS else None
@@ -234,11 +254,7 @@ def _holds_number(text: str) -> bool:
 
 def _say_columns(columns: Sequence[Sequence[str]], found: Findings) -> None:
     found.guess("result.test_code", "column.test", "the first field of each group")
-    value = next(
-        number
-        for number, texts in enumerate(columns)
-        if number and sum(map(_holds_number, texts)) > len(texts) / 2
-    )
+    value = max(range(1, len(columns)), key=lambda number: sum(map(_holds_number, columns[number])))
     places: dict[str, Literal] = {"test": (1, 1), "value": (value + 1, value + 1)}
     if any(_VALUE_WITH_UNIT.fullmatch(text) for text in columns[value]):
         places["reading"] = places.pop("value")
@@ -273,7 +289,7 @@ def _are_flags(texts: Sequence[str]) -> bool:
 
 
 def _guess_fixed(framed: Framed, found: Findings) -> bool:
-    text = max(framed.texts, key=len)
+    text = max(framed.texts, key=len)[:_LONGEST_TELEGRAM]
     starts = [token.start() for token in re.finditer(r"(?<!\S)\S", text)][:_MOST_TOKENS]
     run = _even_run([pair for at in starts if (pair := _PAIR.match(text, at))])
     if len(run) < _FEWEST_GROUPS:
@@ -286,6 +302,8 @@ def _guess_fixed(framed: Framed, found: Findings) -> bool:
             max(one.end("value") - one.start() for one in run),
         ),
     }
+    if places["value"][1] > width:
+        return False
     if any(one["mark"] for one in run) and places["value"][1] < width:
         places["flag"] = (places["value"][1] + 1, width)
         found.guess(

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from middleware.draft.evidence import Findings, Literal
 from middleware.wire.capture import lossless
@@ -68,18 +69,13 @@ def _between_marks(data: bytes) -> Framed | None:
 
 def _checksum(cut: Sequence[tuple[bytes, bytes]], end: bytes) -> tuple[ChecksumKind, bool, bool]:
     """The kind that is right in every telegram, and what it covers."""
-    for kind in ChecksumKind:
-        if kind is ChecksumKind.NONE:
-            continue
-        for covers_start in (False, True):
-            for covers_end in (True, False):
-                if all(
-                    rest.upper().startswith(
-                        _sum(kind, body, end, (covers_start, covers_end)).upper()
-                    )
-                    for body, rest in cut
-                ):
-                    return kind, covers_start, covers_end
+    kinds = [kind for kind in ChecksumKind if kind is not ChecksumKind.NONE]
+    for kind, covers_start, covers_end in product(kinds, (False, True), (True, False)):
+        covers = (covers_start, covers_end)
+        if all(
+            rest.upper().startswith(_sum(kind, body, end, covers).upper()) for body, rest in cut
+        ):
+            return kind, covers_start, covers_end
     return ChecksumKind.NONE, False, True
 
 

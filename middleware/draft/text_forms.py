@@ -51,6 +51,7 @@ _HEX_LINE = re.compile(
     r"|(?:[0-9A-Fa-f]{4} ?){1,16}(?:[0-9A-Fa-f]{2})?)(?:\s{2,}.*|\s*\|.*\|?)?\s*"
 )
 _OFFSET = re.compile(r"\s*[0-9A-Fa-f]{4,16}(?:[:h]\s*|\s+(?=[0-9A-Fa-f]{2}(?:\s|$)))")
+_READABLE = re.compile(r"\s*[0-9A-Fa-f]{4,16}:.*?\S {2,}\S")
 _ONLY_OFFSET = re.compile(r"\s*[0-9A-Fa-f]{6,16}\s*")
 _PAIR = re.compile(r"[0-9A-Fa-f]{2}")
 _RAW_CONTROLS = re.compile(rb"[\x01-\x08\x0b\x0e-\x1f]")
@@ -121,28 +122,37 @@ def from_carets(text: str) -> bytes:
     return "".join(pieces).encode("latin-1", "replace")
 
 
-_CARET_CONTROLS = frozenset("@BCDEFJKMUW\\")
-
-
 def _of_caret(text: str, found: re.Match[str]) -> str:
-    """A control character where one can stand; else the caret is a component delimiter.
-
-    STX begins a frame, ETX is followed by a checksum or a line end: letters of a name are followed by letters.
-    """
+    """A control character where one can stand; else the caret is a component delimiter, as in `DOE^JANE`."""
     letter, end = found[1], found.end()
-    before, after = text[: found.start()][-1:], text[end : end + 2]
-    if letter not in _CARET_CONTROLS:
+    before, after = text[max(0, found.start() - 2) : found.start()], text[end : end + 4]
+    fits = _FOLLOWED_BY.get(letter)
+    if fits is None or not fits.match(after):
         return found[0]
-    if letter in "EFDU@K" and (
-        before not in ("", "\n", "\r") or (after[:1].isalpha() and letter != "K")
+    if letter == "J" and before != "^M":
+        return found[0]
+    if (
+        letter in "EDFU"
+        and before
+        and before[-1] not in "\r\n"
+        and before not in ("^J", "^D", "^E")
     ):
-        begins = after[:1] == "^" or not after
-        return chr(ord(letter) ^ 0x40) if begins and before in ("", "\n", "\r") else found[0]
-    if letter == "B" and not re.match(r"[0-7]?[A-Z]", after):
-        return found[0]
-    if letter in "CW" and after and not re.match(r"[0-9A-Fa-f]{2}|\^|[\r\n]|$", after):
         return found[0]
     return chr(ord(letter) ^ 0x40)
+
+
+# What follows each control character: a frame's number and record, a checksum, another control character, a line's end.
+_END = r"\^[A-Z@\\]|[\r\n]|\Z"
+_FOLLOWED_BY = {
+    "B": re.compile(r"[0-7]?[A-Z]"),
+    "C": re.compile(rf"[0-9A-Fa-f]{{2}}|{_END}"),
+    "W": re.compile(rf"[0-9A-Fa-f]{{2}}|{_END}"),
+    "M": re.compile(rf"[A-Z][^\w\s]|[A-Z][A-Z0-9]{{2}}[^\w\s]|{_END}"),
+    "J": re.compile(""),
+    "K": re.compile(r"MSH|\s*M"),
+    "\\": re.compile(_END),
+    **dict.fromkeys("EDFU@", re.compile(_END)),
+}
 
 
 def from_hex(text: str) -> bytes:
@@ -153,9 +163,9 @@ def from_hex(text: str) -> bytes:
         lines = [line for line in lines if not _ONLY_OFFSET.fullmatch(line)]
     for line in lines:
         body = _OFFSET.sub("", line, count=1) if _has_offset(line) else line
-        body = re.split(
-            r"\s{2,}(?=\S*[^0-9A-Fa-f\s])|\|", body.replace("0x", "").replace("\\x", ""), maxsplit=1
-        )[0]
+        body = body.replace("0x", "").replace("\\x", "").partition("|")[0]
+        if _READABLE.match(line):  # `xxd` writes the letters behind two blanks
+            body = re.split(r"\s{2,}", body.strip(), maxsplit=1)[0]
         # `hexdump -C` has two blanks in the middle of a line, xxd groups of four digits.
         groups = re.findall(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2})+(?![0-9A-Fa-f])", body)
         data += bytes.fromhex("".join(groups))

@@ -27,7 +27,7 @@ TRANSMISSIONS = 6  # LIS01-A2 6.5.1.2
 
 _CODES = {member.name: member.value for member in Control} | {"TAB": 0x09}
 _NAMED = re.compile(f"<(?:({'|'.join(_CODES)})|x([0-9A-F]{{2}}))>")
-_STEP_S = 0.01
+_STEP_S, _PATIENCE_S = 0.01, 1.0
 _MOST_DEADLINES = 16
 
 
@@ -35,13 +35,14 @@ _MOST_DEADLINES = 16
 class Played:
     """What came out: envelopes in order, decode errors, quirks of the link, and how often a frame was refused.
 
-    `taken`: how many steps the link took before the session was given up.
+    `reasons`: why frames were refused. `taken`: how many steps the link answered before the session was given up.
     """
 
     envelopes: list[Envelope] = field(default_factory=list)
     errors: list[DriverError] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
     quirks: set[str] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
     taken: int = 0
     refused: int = 0
     abandoned: int = 0
@@ -54,6 +55,8 @@ def read_session(text: str) -> list[bytes]:
 
 
 def _control(found: re.Match[str]) -> str:
+    if found[1] and f"</{found[1]}>" in found.string:
+        return found[0]  # an element of an XML document, such as POCT1-A's ACK
     return chr(_CODES[found[1]] if found[1] else int(found[2], 16))
 
 
@@ -62,13 +65,19 @@ def play(
     steps: Iterable[bytes],
     context: DecodeContext | None = None,
     options: Mapping[str, object] | None = None,
+    *,
+    waits: bool = True,
 ) -> Played:
-    """Play `steps` as an analyzer does: a refused step is sent six times, then the session is given up with EOT."""
+    """Play `steps` as an analyzer does: a refused step is sent six times, then the session is given up with EOT.
+
+    `waits`: it waits a moment for the answer to each step, as one that sends frames does.
+    """
     player = _Player(driver, context or DecodeContext(), options or {})
     for step in steps:
         for _ in range(TRANSMISSIONS):
-            if player.send(step) != NAK:
-                player.played.taken += 1
+            reply = player.send(step) or (player.wait() if waits else b"")
+            if reply != NAK:
+                player.played.taken += bool(reply)
                 break
         else:
             player.send(EOT)
@@ -128,6 +137,15 @@ class _Player:
         self._take(self._link.receive_bytes(step, self._now))
         return self._link.bytes_to_send()
 
+    def wait(self) -> bytes:
+        """Let a moment pass; returns what the link answers late."""
+        deadline = self._link.next_deadline()
+        if deadline is None or deadline > self._now + _PATIENCE_S:
+            return b""
+        self._now = max(self._now, deadline)
+        self._take(self._link.on_deadline(self._now))
+        return self._link.bytes_to_send()
+
     def be_silent(self) -> None:
         """Nothing more comes: whatever waits for silence, or to answer late, does so."""
         for _ in range(_MOST_DEADLINES):
@@ -143,7 +161,9 @@ class _Player:
             if isinstance(event, MessageReceived):
                 self._decode(event)
                 pending += self._link.commit(event.token, self._now)
-            self.played.refused += isinstance(event, FrameRefused)
+            if isinstance(event, FrameRefused):
+                self.played.refused += 1
+                self.played.reasons.add(event.reason)
             self.played.abandoned += isinstance(event, MessageAbandoned)
 
     def _decode(self, event: MessageReceived) -> None:

@@ -68,7 +68,8 @@ def _cut_anywhere(
 
 
 def _play_cut(driver: Driver, steps: list[bytes], cut: Callable[[bytes], list[bytes]]) -> Played:
-    return play(driver, [piece for step in steps for piece in cut(step)], CASE_CONTEXT)
+    pieces = [piece for step in steps for piece in cut(step)]
+    return play(driver, pieces, CASE_CONTEXT, waits=False)
 
 
 def _bytes_of(step: bytes) -> list[bytes]:

@@ -52,6 +52,8 @@ class Finisher:
             rule.unit or sent: rule.ucum for sent, rule in profile.units.items() if rule.ucum
         }
         self._ucum: dict[str, str] = {}
+        declares_more = self._changes_values or self._dilution is not None
+        self._finished = self._result if declares_more else self._with_ucum
 
     def finish(self, envelope: Envelope) -> Envelope:
         """The same message, complete. Raises DriverError when the hook fails."""
@@ -61,31 +63,33 @@ class Finisher:
             return envelope
         return with_changes(
             envelope,
-            results=tuple([self._result(one) for one in envelope.results]),
+            results=tuple([self._finished(one) for one in envelope.results]),
             is_for_reporting=self._is_for_reporting,
         )
 
-    def _result(self, result: Result) -> Result:
-        changes: dict[str, Any] = {}
+    def _with_ucum(self, result: Result) -> Result:
+        """All that most profiles need."""
         unit = result.unit
-        if self._changes_values:
-            changes = self._of_value(result)
-            unit = changes.get("unit", unit)
+        if not unit or result.unit_ucum:
+            return result
+        ucum = self._ucum.get(unit)
+        if ucum is None:
+            ucum = self._ucum_of(unit)
+        return with_changes(result, unit_ucum=ucum) if ucum else result
+
+    def _result(self, result: Result) -> Result:
+        """What the profile declares of values, then the unit."""
+        changes: dict[str, Any] = self._of_value(result) if self._changes_values else {}
         if self._dilution is not None and result.dilution_factor is not None:
             value = changes.get("value", result.value)
             changes["value"] = diluted(value, result.dilution_factor, self._dilution)
-        ucum = self._ucum_of(unit) if unit else ""
-        if ucum and not result.unit_ucum:
-            changes["unit_ucum"] = ucum
-        return with_changes(result, **changes) if changes else result
+        return self._with_ucum(with_changes(result, **changes) if changes else result)
 
     def _ucum_of(self, unit: str) -> str:
         """The profile's word, else that of the list; '' for what nobody knows."""
-        found = self._ucum.get(unit)
-        if found is None:
-            if len(self._ucum) >= _MOST_UNITS:
-                self._ucum.clear()
-            found = self._ucum[unit] = self._declared.get(unit) or UCUM.get(unit, "")
+        if len(self._ucum) >= _MOST_UNITS:
+            self._ucum.clear()
+        found = self._ucum[unit] = self._declared.get(unit) or UCUM.get(unit, "")
         return found
 
     def _of_value(self, result: Result) -> dict[str, Any]:

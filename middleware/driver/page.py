@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 
 from middleware.driver.profile import Profile
 from middleware.driver.quirks import QUIRKS
+from middleware.driver.rules import PathRule
 from middleware.driver.values import VALUE_RULES
-
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -137,7 +137,13 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     value = info.default
-    return f"`{value}`" if isinstance(value, str) and value else ""
+    if isinstance(value, PathRule):
+        value = value.path
+    if value is None or isinstance(value, BaseModel) or value in ("", ()):
+        return ""
+    if info.default_factory is not None:
+        return ""
+    return f"`{value}`" if isinstance(value, str) else f"`{as_toml(value)}`"
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

@@ -30,7 +30,9 @@ def text_matching(
     for attempt in range(_TRIES):
         text = _Writer(pattern, random, fill if attempt < _TRIES // 2 else "", wanted).write()
         found = compiled.fullmatch(text)
-        if found and all((found[name] or "").strip() == one for name, one in wanted.items()):
+        if found and all(
+            (found[name] or "").strip() == one.strip() for name, one in wanted.items()
+        ):
             return text
     return None
 
@@ -73,7 +75,7 @@ class _Writer:
             self._at = start
             text += self._one()
         self._at = after
-        return text if least or (end == after) or self._random.random() < 0.5 else ""
+        return text if least or (end == after) or self._random.choice((True, False)) else ""
 
     def _times(self) -> tuple[int, int]:
         mark = self._next()
@@ -123,6 +125,7 @@ class _Writer:
         self._at += 1
         one = re.compile("[" + self._pattern[start : self._at])
         fitting = [letter for letter in _LETTERS if one.fullmatch(letter)]
+        fitting = fitting or [letter for letter in map(chr, range(127)) if one.fullmatch(letter)]
         return self._random.choice(fitting) if fitting else ""
 
     def _next(self) -> str:

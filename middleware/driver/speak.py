@@ -48,9 +48,9 @@ class Dialect:
     `of_message` and `of_result`: paths that a whole message shares, and that each result has for itself, or their
     beginnings up to a mark (`R-`, `column.`); all others a specimen shares. `flags`, `statuses`: codes where the profile has no table. `control`: place and text of
     the standard's own mark of a control. `sets`: texts that only occur together (a column with its unit), of which a
-    result takes one. `patterns`: how a text must be written; `widths`: how long it may be. `name_delimiter` stands between
-    the parts of a name, `component` between the parts of a field. `is_value_needed`: an empty value is no result at all.
-    `of_controls`: beginnings of paths that only a control has.
+    result takes one. `patterns`: how a text must be written; `widths`: how long it may be. `name_delimiter` stands
+    between the parts of a name, `component` between those of a field. `is_value_needed`: an empty value is no result.
+    `of_controls`: beginnings of paths that only a control has. `time_words`: words of a time, and what they stand for.
     """
 
     of_message: tuple[str, ...]
@@ -66,6 +66,7 @@ class Dialect:
     component: str = ""
     is_value_needed: bool = False
     of_controls: tuple[str, ...] = ()
+    time_words: Mapping[str, str] = field(default_factory=dict)
 
 
 class Voice(Protocol):
@@ -94,7 +95,7 @@ class Voice(Protocol):
         ...
 
     def make_link(self) -> Link:
-        """A link in the analyzer's role, with the quirks of the profile. Raises DriverError where there are only files."""
+        """A link in the analyzer's role, with the profile's quirks. Raises DriverError where there are only files."""
         ...
 
 
@@ -116,7 +117,7 @@ def written_field(
 ) -> str:
     """One field from its parts. `marks` stand between repeats, components and sub-components.
 
-    Text is escaped, but for the component mark in a part that is not cut further: that is structure, as in a whole name.
+    Text is escaped, but for the component mark in a part that is not cut further: it is structure, as in a whole name.
     """
     repeat, component, sub = marks
     repeats: dict[int, dict[int, dict[int, str]]] = {}

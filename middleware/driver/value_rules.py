@@ -13,6 +13,7 @@ class ValueRule(StrEnum):
 
     BLANK_PADDING = "blank_padding"
     TRAILING_DELIMITERS = "trailing_delimiters"
+    LATER_COMPONENT = "later_component"
     EXPONENT_EXPANDED = "exponent_expanded"
     DECIMAL_COMMA = "decimal_comma"
     THOUSANDS_COMMA = "thousands_comma"
@@ -31,6 +32,8 @@ VALUE_RULES: Mapping[ValueRule, str] = MappingProxyType(
     {
         ValueRule.BLANK_PADDING: "Blanks before and after the value are padding.",
         ValueRule.TRAILING_DELIMITERS: "Component delimiters after the last part of the value mean nothing.",
+        ValueRule.LATER_COMPONENT: "`^26.4` is the number 26.4: an analyzer that keeps the first component for words "
+        "leaves it empty. Two components that are not empty are held.",
         ValueRule.EXPONENT_EXPANDED: "`2.52E+3` is the number 2520.",
         ValueRule.DECIMAL_COMMA: "`7,41` is the number 7.41.",
         ValueRule.THOUSANDS_COMMA: "`1,094,012` is the number 1094012, `1,094.5` is 1094.5.",

@@ -267,6 +267,7 @@ class Line:
         """What the link reported, in order."""
         for event in events:
             if isinstance(event, MessageReceived):
+                shim.has_served = True
                 self._prove()
                 self._intake.take_in(shim, event)
             elif isinstance(event, AcknowledgementConfirmed):

@@ -3,31 +3,26 @@
 Theory of operation. The line's transport is connected with the analyzer as ever. For each of its connections the relay
 has one with the host: dialled when the analyzer is there (`tcp_connect`), or the one that is there already
 (`tcp_listen`, `serial`). Bytes are handed on in the turn in which they came, whatever our store does. When one side
-ends, the other is ended too, so each sees what it would see without us. What one side cannot take makes the other wait.
+ends, the other is ended too, after the bytes that are on their way: each sees what it would see without us. What one
+side cannot take makes the other wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 
+from middleware.line.relay_host import HostSide, RelayParts, TransportMaker
 from middleware.line.settings import LineSettings
-from middleware.transport.base import ConnectionOutcome, Transport, TransportOwner, TransportState
-from middleware.transport.settings import TcpConnectSettings, TransportSettings
+from middleware.transport.settings import TcpConnectSettings
 from middleware.transport.shim import Shim
-from middleware.wire.events import Event
 from middleware.wire.link import Link
 from middleware.wire.passage import PassageLink
 
 # The analyzer waits 15 s for the first answer (LIS01-A2 6.5.2.1); before that it must know that there is no host.
 HOST_WITHIN_S = 5.0
-# What the analyzer says before the host is there.
-MOST_WAITING_BYTES = 64 * 1024
-
-TransportMaker = Callable[[TransportSettings, Any, TransportOwner, Callable[[], float]], Transport]
 
 
 class RelayServices(Protocol):
@@ -47,17 +42,6 @@ class RelayServices(Protocol):
     def make_transport(self) -> TransportMaker:
         """Makes the host's side."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RelayParts:
-    """What a relay needs. `say` tells a person where it stands; `make_transport` makes the host's side."""
-
-    settings: TransportSettings
-    reactor: Any
-    random: Callable[[], float]
-    make_transport: TransportMaker
-    say: Callable[[str], None]
 
 
 class NoRelay:
@@ -98,10 +82,9 @@ class Relay:
     def __init__(self, parts: RelayParts) -> None:
         self._parts = parts
         self._is_dialled = isinstance(parts.settings, TcpConnectSettings)
-        self._transport: Transport | None = None
         self._analyzer: Shim | None = None
-        self._host: Shim | None = None
-        self._waiting = bytearray()
+        self._host: HostSide | None = None
+        self._left: list[HostSide] = []  # their hosts still read what their analyzers said
         self._timer: IDelayedCall | None = None
         self.bytes_to_host = 0
         self.bytes_from_host = 0
@@ -109,7 +92,7 @@ class Relay:
     @property
     def is_joined(self) -> bool:
         """Both sides are there."""
-        return self._analyzer is not None and self._host is not None
+        return self._analyzer is not None and self._is_host_there
 
     def start(self) -> None:
         """Open the host's side where it does not depend on the analyzer's. Raises PortTaken."""
@@ -119,9 +102,11 @@ class Relay:
     async def stop(self) -> None:
         """Close the host's side."""
         self._cancel()
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.stop()
+        sides = [*self._left, self._host]
+        self._host, self._left = None, []
+        for side in sides:
+            if side is not None:
+                await side.stop()
 
     def link_for(self, shadow: Link) -> Link:
         """The link of a new connection with the analyzer."""
@@ -130,121 +115,92 @@ class Relay:
     def analyzer_opened(self, shim: Shim) -> None:
         """The analyzer is there: join it with the host."""
         self._analyzer = shim
-        self._waiting.clear()
         shim.on_drained = self._analyzer_drained
         if self._is_dialled:
             self._open()
-        if self._host is None:
+        if not self._is_host_there:
             self._timer = self._parts.reactor.callLater(HOST_WITHIN_S, self._no_host)
         else:
             self._tell()
 
     def analyzer_closed(self, shim: Shim) -> None:
-        """The analyzer is gone: end the host's connection too."""
+        """The analyzer is gone: end the host's connection too, after what the analyzer said."""
         if shim is not self._analyzer:
             return
         self._analyzer = None
-        self._waiting.clear()
         self._cancel()
-        if self._is_dialled:
-            self._host = None  # its end is this one's consequence, and must not touch the next
-            transport, self._transport = self._transport, None
-            if transport is not None:
-                transport.stop()
-        elif self._host is not None:
-            self._host.close("the analyzer ended the connection")
-
-    # -- TransportOwner of the host's side --------------------------------------------------------
-
-    def make_shim(self, peer: str) -> Shim:
-        """A connection with the host."""
-        link = PassageLink(self._from_host, None, self._analyzer_takes_more)
-        return Shim(link, self._parts.reactor, self, peer)
-
-    def transport_changed(self, state: TransportState, detail: str) -> None:
-        """Without the host there is no relay: the analyzer must see that."""
-        if state is TransportState.WAITING:
-            self._end_analyzer(f"the host is not there: {detail}")
-
-    def connection_seen(self, outcome: ConnectionOutcome, peer: str, detail: str = "") -> None:
-        """A dial that failed is told by the state."""
-
-    # -- ShimOwner of the host's side -------------------------------------------------------------
-
-    def connection_opened(self, shim: Shim) -> None:
-        """The host is there: give it what waited."""
-        self._host = shim
-        shim.on_drained = self._host_drained
-        self._cancel()
-        # After Twisted's call-back: the link hears first that it is connected.
-        self._parts.reactor.callLater(0, self._flush_waiting)
-        if self._analyzer is not None:
-            self._tell()
-
-    def connection_closed(self, shim: Shim, reason: str) -> None:
-        """The host ended the connection: so do we, towards the analyzer."""
-        if shim is self._host:
-            self._host = None
-            self._end_analyzer(f"the host ended the connection: {reason}")
-
-    def link_failed(self, _shim: Shim, _error: Exception) -> None:
-        """A passage does nothing that could fail; the connection ends, and with it the analyzer's."""
-
-    def events_arrived(self, shim: Shim, events: list[Event]) -> None:
-        """There are none."""
-
-    # -- inside -----------------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        parts = self._parts
-        self._transport = parts.make_transport(parts.settings, parts.reactor, self, parts.random)
-        self._transport.start()
-
-    def _from_analyzer(self, data: bytes) -> None:
-        if self._host is not None and not self._waiting:
-            self._to_host(data)
-            return
-        self._waiting += data
-        if len(self._waiting) > MOST_WAITING_BYTES:
-            self._end_analyzer("the host is not there, and the analyzer does not wait for it")
-
-    def _flush_waiting(self) -> None:
-        if self._host is not None and self._waiting:
-            data = bytes(self._waiting)
-            self._waiting.clear()
-            self._to_host(data)
-
-    def _to_host(self, data: bytes) -> None:
-        host, analyzer = self._host, self._analyzer
+        host = self._host
         if host is None:
             return
-        self.bytes_to_host += len(data)
-        host.send_message(data)
-        if host.is_blocked and analyzer is not None:
-            self._parts.reactor.callLater(0, analyzer.settle)
+        if self._is_dialled:
+            self._host = None  # its end is this one's consequence, and must not touch the next
+            host.leave()
+            self._left = [side for side in (*self._left, host) if not side.is_ended]
+        else:
+            host.forget()
+            if host.shim is not None:
+                host.shim.close("the analyzer ended the connection")
 
-    def _from_host(self, data: bytes) -> None:
-        host, analyzer = self._host, self._analyzer
+    # -- what the host's side reports (HostHeard) ---------------------------------------------------
+
+    def host_came(self) -> None:
+        """Both are there now, or the host waits for the analyzer."""
+        self._cancel()
+        self._tell()
+
+    def host_gone(self, why: str) -> None:
+        """Without the host there is no relay: the analyzer must see that."""
+        self._end_analyzer(why)
+
+    def host_said(self, data: bytes) -> None:
+        """Bytes for the analyzer."""
+        analyzer = self._analyzer
         if analyzer is None:
             return  # nobody is there to hear it, as without us
         self.bytes_from_host += len(data)
+        analyzer.has_served = True  # it has a host that speaks with it: no storm of connections
         analyzer.send_message(data)
-        if analyzer.is_blocked and host is not None:
-            self._parts.reactor.callLater(0, host.settle)
+        if analyzer.is_blocked:
+            self._parts.reactor.callLater(0, self._settle_host)
+
+    def host_drained(self) -> None:
+        """The host takes bytes again."""
+        if self._analyzer is not None:
+            self._analyzer.settle()
+
+    def analyzer_takes_more(self) -> bool:
+        """Whether the host should go on."""
+        return self._analyzer is None or not self._analyzer.is_blocked
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    @property
+    def _is_host_there(self) -> bool:
+        return self._host is not None and self._host.shim is not None
+
+    def _open(self) -> None:
+        self._host = HostSide(self._parts, self)
+        self._host.start()
+
+    def _from_analyzer(self, data: bytes) -> None:
+        host = self._host
+        if host is None:
+            return
+        self.bytes_to_host += len(data)
+        if not host.take(data):
+            self._end_analyzer("the host is not there, and the analyzer does not wait for it")
+        elif host.is_blocked and self._analyzer is not None:
+            self._parts.reactor.callLater(0, self._analyzer.settle)
 
     def _host_takes_more(self) -> bool:
         return self._host is None or not self._host.is_blocked
 
-    def _analyzer_takes_more(self) -> bool:
-        return self._analyzer is None or not self._analyzer.is_blocked
-
-    def _host_drained(self) -> None:
-        if self._analyzer is not None:
-            self._analyzer.settle()
-
     def _analyzer_drained(self) -> None:
-        if self._host is not None:
-            self._host.settle()
+        self._settle_host()
+
+    def _settle_host(self) -> None:
+        if self._host is not None and self._host.shim is not None:
+            self._host.shim.settle()
 
     def _no_host(self) -> None:
         self._timer = None
@@ -257,8 +213,9 @@ class Relay:
             self._analyzer.close(why)
 
     def _tell(self) -> None:
-        if self._analyzer is not None and self._host is not None:
-            self._parts.say(f"relaying between {self._analyzer.peer} and {self._host.peer}")
+        host = self._host.shim if self._host is not None else None
+        if self._analyzer is not None and host is not None:
+            self._parts.say(f"relaying between {self._analyzer.peer} and {host.peer}")
 
     def _cancel(self) -> None:
         if self._timer is not None:

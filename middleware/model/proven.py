@@ -43,9 +43,13 @@ def with_changes(one: Model, **changes: Any) -> Model:
     Parts are shared with the original, which is frozen as they are. A name that is no field is a mistake of the caller.
     """
     changed = object.__new__(type(one))
-    put = object.__setattr__
+    put, names = object.__setattr__, one.__pydantic_fields_set__
     put(changed, "__dict__", one.__dict__ | changes)
-    put(changed, "__pydantic_fields_set__", one.__pydantic_fields_set__ | changes.keys())
+    put(
+        changed,
+        "__pydantic_fields_set__",
+        names if changes.keys() <= names else names | set(changes),
+    )
     put(changed, "__pydantic_extra__", None)
     put(changed, "__pydantic_private__", None)
     return changed

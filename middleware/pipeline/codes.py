@@ -12,6 +12,7 @@ from typing import Any
 
 from middleware.model import Fault, Finding, ReleaseState, SampleRole
 from middleware.pipeline.asked import Asking
+from middleware.pipeline.culture import INCOMPLETE
 from middleware.pipeline.decision import Judge
 from middleware.pipeline.outgoing import Outgoing, enqueue, only_true_corrections
 from middleware.pipeline.prepared import PreparedResult
@@ -23,7 +24,7 @@ from middleware.store import audit, codes, results
 from middleware.store.connection import Connection
 
 AT_ONCE_MAX = 1000
-"""In one transaction, so that no analyzer waits for it."""
+"""Results looked at in one transaction, so that no analyzer waits for it long."""
 
 _NAMED_MAX = 20
 # What the decision itself says anew.
@@ -56,36 +57,31 @@ def without_ignored(
     return kept, (*faults, remark)
 
 
-def release_mapped(conn: Connection, line: str | None, asking: Asking) -> dict[str, Any]:
-    """Decide anew over held results that waited for a row and have one now, at most AT_ONCE_MAX.
+def release_mapped(
+    conn: Connection, line: str | None, after: int, asking: Asking
+) -> dict[str, Any]:
+    """Decide anew over held results that waited for a row and have one now: of AT_ONCE_MAX that wait, after an id.
 
     Answers `released`, `held` (for other reasons) and `kept` (the table sends them nowhere): ids; `messages`: outbox
-    numbers; `left`: how many have no row yet. Nothing is asked of the analyzer, and nothing goes out twice: a result
-    that went out is not held any more.
+    numbers; `left`: how many have no row yet; `next`: the id to go on after, 0 at the end. Nothing is asked of the
+    analyzer, and nothing goes out twice: a result that went out is not held any more.
     """
     judge = Judge(asking.setup)
     decided: dict[int, dict[str, Any]] = {}
     outgoing: dict[tuple[int, str, str], Outgoing] = {}
-    left, after = 0, 0
-    while len(decided) < AT_ONCE_MAX:
-        portion = codes.waiting(conn, line, after, AT_ONCE_MAX)
-        for row in portion[: AT_ONCE_MAX - len(decided)]:
-            decision = _decide(conn, row, judge, asking)
-            if decision is None:
-                left += 1
-                continue
-            columns, destinations = decision
-            codes.give(conn, {row["id"]: columns})
-            decided[row["id"]] = columns
-            _add(outgoing, row | columns, destinations)
-        if len(portion) < AT_ONCE_MAX:
-            break
-        after = portion[-1]["id"]
-    messages = _queue(conn, outgoing, asking)
-    answer = _answer(decided, messages, left)
+    waiting = codes.waiting(conn, line, after, AT_ONCE_MAX)
+    for row in waiting:
+        decision = _decide(conn, row, judge, asking)
+        if decision is None:
+            continue
+        columns, destinations = decision
+        codes.give(conn, {row["id"]: columns})
+        decided[row["id"]] = columns
+        _add(outgoing, row | columns, destinations)
+    answer = _answer(decided, _queue(conn, outgoing, asking), len(waiting) - len(decided))
     if decided:
         _audit(conn, answer, line, asking)
-    return answer
+    return answer | {"next": waiting[-1]["id"] if len(waiting) == AT_ONCE_MAX else 0}
 
 
 def _decide(
@@ -105,6 +101,8 @@ def _decide(
     if earlier is not None and not any(one.check == "repetition" for one in findings):
         findings = (*findings, further_finding(earlier))
         columns |= {"supersedes": earlier.result_id, "version": earlier.version + 1}
+    if row["isolate"]:  # half a culture misleads; its other results wait for a person
+        findings = (*findings, INCOMPLETE)
     role = SampleRole(row["sample_role"])
     destinations, decision = judge.decide(row | columns, findings, role, settings.release)
     generation = asking.setup.generation

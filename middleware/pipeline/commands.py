@@ -90,9 +90,14 @@ def outbox_release(
 def codes_release(
     conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
 ) -> Answer:
-    """Arguments `line` (may be empty: every line), `reason`. Answer as `pipeline.codes.release_mapped`."""
+    """Arguments `line` (may be empty: every line), `after` (an id, or 0), `reason`. Answer as
+    `pipeline.codes.release_mapped`.
+    """
     line = str(arguments.get("line") or "") or None
-    return codes.release_mapped(conn, line, _asking(arguments, author, setup, now))
+    after = arguments.get("after") or 0
+    if type(after) is not int or not 0 <= after <= LARGEST_NUMBER:
+        raise CommandRefused("`after` must be a whole number", what_to_do="Begin with 0.")
+    return codes.release_mapped(conn, line, after, _asking(arguments, author, setup, now))
 
 
 COMMANDS: Mapping[str, CommandJob] = {

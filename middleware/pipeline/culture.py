@@ -14,7 +14,7 @@ from middleware.pipeline.prepared import PreparedResult
 
 _HELD = VerdictKind.HOLD.value
 _RELEASED = VerdictKind.RELEASE.value
-_INCOMPLETE = Finding(
+INCOMPLETE = Finding(
     check="culture",
     code="culture_incomplete",
     verdict=VerdictKind.HOLD,
@@ -28,7 +28,7 @@ def hold_whole(results: Sequence[PreparedResult], judge: Judge, mode: ReleaseMod
     held = {one.row["sample_id"] for one in of_isolates if one.row["verdict"] == _HELD}
     for one in of_isolates:
         if one.row["sample_id"] in held and one.row["verdict"] == _RELEASED:
-            one.findings = (*one.findings, _INCOMPLETE)
+            one.findings = (*one.findings, INCOMPLETE)
             one.destinations, decided = judge.decide(one.row, one.findings, one.role, mode)
             one.row.update(decided)
 

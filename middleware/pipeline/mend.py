@@ -74,8 +74,8 @@ def named_results(locations: Sequence[str], count: int) -> set[int]:
 def _mend(conn: Connection, one: Settlement, row: dict[str, Any], setup: Setup) -> list[int]:
     ids = sorted(row["result_ids"])  # the order in which they were rendered
     named = named_results(one.outcome.error_locations, len(ids))
-    if not named:
-        return []
+    if not named or any(result["isolate"] for result in results.by_ids(conn, ids)):
+        return []  # half a culture misleads, and its OBX stand in another order than its results
     bad = [result_id for place, result_id in enumerate(ids, 1) if place in named]
     reason = f"the LIS refused it in message {one.number}: {one.outcome.text or one.outcome.code}"
     results.decide(conn, bad, ReleaseState.HELD, results.Decision(AUTHOR, reason, one.at))

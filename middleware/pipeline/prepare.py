@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from middleware.errors import DriverError, MiddlewareError
-from middleware.line.settings import LineSettings
 from middleware.model import (
     Envelope,
     Fault,
@@ -96,9 +95,9 @@ class Preparation:
         envelope = decoded.envelope
         if len(envelope.results) > RESULTS_MAX:
             return unreadable(entry, _too_many(len(envelope.results)))
-        context = self._context(entry, envelope, line)
+        context = self._context(entry, envelope)
         zone = line.time_zone or self._setup.node.time_zone
-        shared = self._shared(entry, envelope, line)
+        shared = self._shared(entry, envelope)
         prepared = self._results(envelope.results, context, shared, (line.release, zone))
         faults = _faults_of(envelope)
         if entry.line in self._setup.codes:
@@ -115,8 +114,9 @@ class Preparation:
             quirks=tuple([name for name in envelope.quirks if name not in entry.quirks]),
         )
 
-    def _shared(self, entry: StoredEntry, envelope: Envelope, line: LineSettings) -> dict[str, Any]:
+    def _shared(self, entry: StoredEntry, envelope: Envelope) -> dict[str, Any]:
         """The columns that all results of the message share."""
+        line = self._setup.lines[entry.line]
         shared: dict[str, Any] = {
             "id": 0,  # given in the transaction
             "journal_id": entry.id,
@@ -135,7 +135,9 @@ class Preparation:
             shared |= AS_SENT
         return shared
 
-    def _context(self, entry: StoredEntry, envelope: Envelope, line: LineSettings) -> ReviewContext:
+    def _context(self, entry: StoredEntry, envelope: Envelope) -> ReviewContext:
+        """What the checks may know of the message and its line."""
+        line = self._setup.lines[entry.line]
         rules = SampleIdRules(
             line.sample_id_pattern, line.sample_id_min_length, line.sample_id_max_length
         )

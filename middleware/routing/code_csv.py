@@ -125,18 +125,20 @@ def _cells(text: str, faults: list[CodeFault]) -> Iterable[tuple[int, dict[str, 
 
 
 def _names(number: int, cells: Sequence[str], faults: list[CodeFault]) -> list[str]:
+    """The names of the columns; empty, so that no row is read, when one is wrong."""
     names = [cell.strip().lower().replace(" ", "_") for cell in cells]
-    for name in names:
-        if name and name not in COLUMNS:
+    found = []
+    for name in dict.fromkeys(filter(None, names)):
+        if name not in COLUMNS:
             close = difflib.get_close_matches(name, COLUMNS, n=1)
             cure = f"did you mean {close[0]}?" if close else f"known: {', '.join(COLUMNS)}"
-            faults.append(CodeFault(number, name, "unknown column", cure))
-        elif name and names.count(name) > 1:
-            faults.append(CodeFault(number, name, "stands twice", "keep one of them"))
+            found.append(CodeFault(number, name, "unknown column", cure))
+        elif names.count(name) > 1:
+            found.append(CodeFault(number, name, "stands twice", "keep one of them"))
     if "test_code" not in names:
-        faults.append(CodeFault(number, "test_code", "the column is missing", "add it"))
-        return []
-    return names
+        found.append(CodeFault(number, "test_code", "the column is missing", "add it"))
+    faults.extend(found)
+    return [] if found else names
 
 
 def _row(number: int, cells: Mapping[str, str], faults: list[CodeFault]) -> CodeRow | None:

@@ -36,7 +36,7 @@ def read_code_tables(parts: Parts) -> list[Problem]:
         if path not in tables:
             tables[path] = _table_of(parts, place, path, problems)
     for location, line in parts.lines:
-        path_of_line = line.codes or parts.codes.file
+        path_of_line = line.codes or parts.codes.table
         if path_of_line is None:
             problems += _rule_without_table(parts, location, line)
             continue
@@ -50,8 +50,8 @@ def read_code_tables(parts: Parts) -> list[Problem]:
 
 
 def _named(parts: Parts) -> Iterator[tuple[Location, Path]]:
-    if parts.codes is not None and parts.codes.file is not None:
-        yield ("codes", "file"), parts.codes.file
+    if parts.codes is not None and parts.codes.table is not None:
+        yield ("codes", "table"), parts.codes.table
     for location, line in parts.lines:
         if line.codes is not None:
             yield (*location, "codes"), line.codes

@@ -140,7 +140,7 @@ class CodesTable(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    file: Path | None = Field(
+    table: Path | None = Field(
         default=None,
         description="The table, a CSV file (see below); relative to this file.",
     )

@@ -69,6 +69,7 @@ class Shim(protocol.Protocol):
         self.opened_at = 0.0
         self.read_at = 0.0  # monotonic: when bytes last came
         self.answered_at = 0.0  # monotonic: when a message was last answered
+        self.has_served = False  # a message came whole, was answered, or a relay's host spoke
         self.is_open = False
         self.on_opened: Callable[[Any], None] | None = None  # the transport's: set socket options
         self.on_closed: Callable[[Shim, str], None] | None = None
@@ -188,6 +189,7 @@ class Shim(protocol.Protocol):
         is_sent = self.bytes_out != before
         if is_sent:
             self.answered_at = self._now()
+            self.has_served = True
         if events:
             self._owner.events_arrived(self, events)
         self._settle()

@@ -194,7 +194,7 @@ class TcpListener(protocol.ServerFactory):
                 return None
             # Usually the old one is half open: its peer lost power. RST tells a live one at once.
             old.on_closed = None
-            self._damping.ended(is_barren=not old.answered_at)
+            self._damping.ended(is_barren=not old.has_served)
             old.abort("replaced by a new connection")
             self._owner.connection_seen(ConnectionOutcome.REPLACED, old.peer)
         shim = self._owner.make_shim(peer)
@@ -213,7 +213,7 @@ class TcpListener(protocol.ServerFactory):
 
     def _closed(self, shim: Shim, reason: str) -> None:
         if self._connection.forget(shim):
-            self._damping.ended(is_barren=not shim.answered_at)
+            self._damping.ended(is_barren=not shim.has_served)
             self._owner.connection_seen(ConnectionOutcome.LOST, shim.peer)
             if self._port is not None:
                 self._change(TransportState.LISTENING, f"{shim.peer} is gone: {reason}")

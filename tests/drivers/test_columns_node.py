@@ -42,14 +42,16 @@ EXPECTED: dict[str, Expected] = {
     "oe-plugins__facscalibur": Expected(
         "bd_facscalibur", held={"instrument_flags": 60}, not_for_lis=10
     ),
-    "oe-plugins__quantstudio3": Expected("thermo_quantstudio_3", held={"instrument_flags": 1}),
+    "oe-plugins__quantstudio3": Expected(
+        "thermo_quantstudio_3", held={"instrument_flags not_for_reporting": 1}
+    ),
     "openelis2__tecan_f50": Expected("tecan_infinite_f50", sent=2, not_for_lis=2),
     "senaite.core__qubit": Expected("thermo_qubit", sent=3, held={"instrument_flags": 1}),
     "senaite.core__sysmex_xs500i": Expected(
         "sysmex_xs_500i",
         held={"doubtful_sample_id": 32, "doubtful_sample_id unexplained_value": 2},
     ),
-    "senaite.core__taqman_resultdata": Expected("roche_taqman_rsf", sent=1),
+    "senaite.core__taqman_resultdata": Expected("roche_taqman_rsf", held={"not_for_reporting": 1}),
     "senaite.core__thermo_gallery": Expected(
         "thermo_gallery",
         sent=11,

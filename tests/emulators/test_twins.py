@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulators.twin import Manner, TwinPlan
+from emulators.twin_spoken import Manner, TwinPlan
 from middleware.driver.catalogue import Catalogue, load_catalogue
 from middleware.driver.profile import DriverRole
 from middleware.model import SampleRole

@@ -12,6 +12,9 @@ from collections.abc import Callable
 import drivers
 from drivers.protocols.columns import settings as columns
 from drivers.protocols.framed import settings as framed
+from drivers.protocols.hl7 import link_options, section
+from drivers.protocols.law import options as law
+from drivers.protocols.poct1a import options as poct1a
 from middleware.delivery.catalogue import discover_connectors
 from middleware.driver import page, schema
 from middleware.settings import docs
@@ -20,6 +23,8 @@ from middleware.wire.poct1a import diagram as poct1a_diagram
 from tests.kit.places import ROOT
 
 Sections = Callable[[], dict[str, str]]
+HL7_SECTIONS = (section.Hl7Section, section.TextRule, link_options.Hl7LinkSection)
+LAW_SECTIONS = (law.LawSection, law.LawLinkSection)
 
 # A file of the project, and what gives the text of its generated parts by name.
 GENERATED: dict[str, Sections] = {
@@ -29,6 +34,11 @@ GENERATED: dict[str, Sections] = {
     "middleware/wire/poct1a/README.md": poct1a_diagram.sections,
     "drivers/protocols/columns/README.md": lambda: {"keys": page.section_tables(columns.SECTIONS)},
     "drivers/protocols/framed/README.md": lambda: {"keys": page.section_tables(framed.SECTIONS)},
+    "drivers/protocols/hl7/README.md": lambda: {"keys": page.section_tables(HL7_SECTIONS)},
+    "drivers/protocols/law/README.md": lambda: {"keys": page.section_tables(LAW_SECTIONS)},
+    "drivers/protocols/poct1a/README.md": lambda: {
+        "keys": page.section_tables((poct1a.ConversationChoices,))
+    },
     "config/README.md": lambda: {
         "settings": docs.reference(discover_connectors().factories),
         "code columns": docs.code_columns(),

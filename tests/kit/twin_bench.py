@@ -1,4 +1,4 @@
-"""Joins a twin and its driver, link to link on a clock of its own, and says where what was understood differs from what was meant."""
+"""Joins a twin and its driver, link to link on a clock of its own, and compares what was understood with what was meant."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from emulators.twin import Meaning, Spoken, Twin, TwinPlan
+from emulators.twin import Twin
+from emulators.twin_spoken import Meaning, Spoken, TwinPlan
 from middleware.driver.api import DecodeContext, Driver
 from middleware.driver.catalogue import load_catalogue
 from middleware.driver.speak import SpeakingDriver
@@ -131,8 +132,8 @@ def misunderstood(spoken: Spoken, envelope: Envelope) -> list[str]:
 
 def _pairs(meaning: Meaning, result: Result) -> Iterator[tuple[str, object, object]]:
     specimen, value = result.specimen, result.value
-    yield "the sample id", meaning.sample_id, specimen.sample_id
-    yield "the role", meaning.role, specimen.role
+    yield "the sample id", meaning.whose.sample_id, specimen.sample_id
+    yield "the role", meaning.whose.role, specimen.role
     yield "the test", meaning.test_code, result.test_code
     yield "the status", meaning.status, result.status
     yield "the time", meaning.measured_at, result.measured.at
@@ -148,10 +149,11 @@ def _pairs(meaning: Meaning, result: Result) -> Iterator[tuple[str, object, obje
         yield "the unit", meaning.value.shown_unit, result.unit
     patient = specimen.patient
     found = tuple(one.id for one in patient.identifiers) if patient is not None else ()
-    yield "the patient's ids", meaning.patient_ids, tuple(dict.fromkeys(found))
+    yield "the patient's ids", meaning.whose.patient_ids, tuple(dict.fromkeys(found))
+    for key, text in meaning.whose.texts.items():
+        yield key, text, getattr(specimen, key)
     for key, text in meaning.texts.items():
-        owner = specimen if hasattr(specimen, key) else result
-        yield key, text, getattr(owner, key)
+        yield key, text, getattr(result, key)
 
 
 def _kind(kind: ValueKind) -> ValueKind:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from middleware.model import ReleaseMode, ResultStatus
+from middleware.model import Outcome, OutcomeKind, ReleaseMode, ResultStatus
 from middleware.pipeline.asked import Asking
+from middleware.pipeline.mend import settle_and_mend
 from middleware.pipeline.release import release
 from middleware.store import outbox, results
-from middleware.store.outbox import OutboxFilter
+from middleware.store.outbox import OutboxFilter, Settlement
 from middleware.store.results import ResultFilter
 from middleware.wire.hl7.parse import parse
 from tests.kit.culture_messages import GROWTH, profile, read, susceptibilities, whole_culture
@@ -128,3 +129,15 @@ def test_a_culture_sent_again_is_a_repetition(conn, run) -> None:
     run(decoded(journaled(conn), *found))
     run(decoded(journaled(conn), *found))
     assert [row["release_state"] for row in stored(conn)][6:] == ["duplicate"] * 6
+
+
+def test_a_culture_of_which_the_lis_refuses_a_part_stays_refused_whole(conn, run) -> None:
+    """The rest is never sent as if it were the whole; a person looks at the refusal."""
+    run(decoded(journaled(conn), *whole_culture().results))
+    outcome = Outcome(
+        kind=OutcomeKind.REFUSED, code="AE", text="unknown test", error_locations=("OBX^4",)
+    )
+    refused = Settlement(1, "lis", 0, 1, outcome, RECEIVED_AT + 5)
+    assert settle_and_mend(conn, [refused], made_setup()) == []
+    assert outbox.get(conn, 1)["state"] == "refused"
+    assert {row["release_state"] for row in stored(conn)} == {"released"}

@@ -69,7 +69,8 @@ class Headings:
             cells[self._places[self._by_test[one[_TEST]]]] = one.get(_UNIT, "")
         at = self.place(wide.units_row.column)
         if at is not None:
-            cells[at] = text_matching(wide.units_row.pattern, Random(1), "Unit") or ""
+            lots = Random(1)  # noqa: S311 - always the same text
+            cells[at] = text_matching(wide.units_row.pattern, lots, "Unit") or ""
         return cells
 
     # -- parts ------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ class Headings:
         wide, repeat = settings.wide, settings.repeat
         used = [path for use in uses_of(profile, settings) for path in use.paths]
         wanted = [*settings.heading, *(_heading_of(path) for path in used if _is_column(path))]
-        counts = {name: 1 for name in wanted}
+        counts = dict.fromkeys(wanted, 1)
         for path in used:
             if (numbered := _NUMBERED.fullmatch(path)) is not None and _is_column(path):
                 counts[numbered[1]] = max(counts.get(numbered[1], 1), int(numbered[2]))
@@ -128,9 +129,9 @@ def known_tests(profile: Profile, settings: ColumnsSettings) -> tuple[KnownTest,
         return tuple([KnownTest(name, name) for name in wide.columns or _TESTS])
     is_scaled = ValueRule.UNIT_SCALE in profile.values.rules
     units = tuple(profile.units) if is_scaled else _UNITS
-    count = max(len(units), len(_TESTS))
+    count, lots = max(len(units), len(_TESTS)), Random(1)  # noqa: S311 - always the same tests
     written = [
-        text_matching(wide.pattern, Random(at), _TESTS[at % len(_TESTS)], {"unit": unit})
+        text_matching(wide.pattern, lots, _TESTS[at % len(_TESTS)], {"unit": unit})
         for at, unit in zip(range(count), cycle(units), strict=False)
     ]
     headings = (*written, *settings.heading)

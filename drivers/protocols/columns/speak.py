@@ -35,6 +35,7 @@ class ColumnsVoice:
             patterns=dict.fromkeys(ids, pattern),
             name_delimiter=" ",
             is_value_needed=spread is not None,
+            time_words=settings.time_words,
         )
 
     def compose(self, said: Said, encoding: str) -> bytes:
@@ -42,7 +43,11 @@ class ColumnsVoice:
         settings = self._settings
         said_texts = {path: text for tube in said.tubes for path, text in tube.shared.items()}
         head = {**said_texts, **said.header}
-        rows = [self._preamble_row(path, text) for path, text in head.items() if path.startswith(PREAMBLE)]
+        rows = [
+            self._preamble_row(path, text)
+            for path, text in head.items()
+            if path.startswith(PREAMBLE)
+        ]
         if settings.heading:
             rows.append(list(self._headings.names))
         if settings.wide is not None and settings.wide.units_row is not None:

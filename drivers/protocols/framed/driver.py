@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from drivers.protocols.framed.decode import TelegramReader
 from drivers.protocols.framed.settings import check_link, read_settings
+from drivers.protocols.framed.speak import FramedVoice
 from middleware.driver.api import NO_CONTEXT, DecodeContext, LinkContext
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
@@ -39,6 +40,10 @@ class FramedDriver:
         """A new link. All that can be said of it stands in the profile, so `options` must be empty."""
         check_link(self._profile.link, options)
         return FramedLink(self._spec)
+
+    def voice(self) -> FramedVoice:
+        """The analyzer's side (`middleware.driver.speak.SpeakingDriver`)."""
+        return FramedVoice(self._profile, self._settings, self._spec)
 
     def kind(self, text: bytes) -> MessageKind:
         """A glance by the patterns of the profile."""

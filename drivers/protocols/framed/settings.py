@@ -52,18 +52,24 @@ class GroupSection(Section):
     start: int = Field(
         ge=1,
         description="First character of the first group, or number of its first field, from 1.",
+        examples=[41],
     )
-    width: int = Field(ge=1, le=4096, description="Characters or fields of one group.")
+    width: int = Field(
+        ge=1, le=4096, description="Characters or fields of one group.", examples=[11]
+    )
     columns: Places = Field(
-        description="Name, first and last character (or field) of each part, from 1 in its group."
+        description="Name, first and last character (or field) of each part, from 1 in its group.",
+        examples=[{"test": [1, 2], "value": [3, 8], "flag": [9, 11]}],
     )
     count: int | PathText | None = Field(
         default=None,
         description="How many groups there are, or where the telegram says so; none: up to its end.",
+        examples=["number"],
     )
     pattern: Pattern = Field(
         default="",
         description="Regular expression for a whole group of characters; another is listed as unread.",
+        examples=["[0-9 ].*"],
     )
 
     @model_validator(mode="after")
@@ -79,92 +85,125 @@ class GroupSection(Section):
 class JoinRule(Section):
     """Texts that stand in several places and belong together; a list of paths stands for one without `between`."""
 
-    paths: tuple[PathText, ...] = Field(min_length=1, description="The places, in order.")
-    between: str = Field(default=" ", max_length=4, description="Stands between the texts.")
+    paths: tuple[PathText, ...] = Field(
+        min_length=1, description="The places, in order.", examples=[["date", "time"]]
+    )
+    between: str = Field(
+        default=" ", max_length=4, description="Stands between the texts.", examples=["T"]
+    )
 
 
 class FramedSettings(Section):
     """What a profile says of telegrams. Patterns for telegrams are compared with their beginning (1,024 characters)."""
 
-    frame: FrameSection = Field(default=FrameSection(), description="How one is framed.")
+    frame: FrameSection = Field(
+        default=FrameSection(), description="How one is framed.", examples=[{"checksum": "sum_hex"}]
+    )
     encoding: Annotated[str, AfterValidator(_is_codec)] = Field(
-        default="", description="Character encoding; none: the line's."
+        default="", description="Character encoding; none: the line's.", examples=["ascii"]
     )
     results: Pattern = Field(
         default="",
         description="Regular expression for the beginning of telegrams that hold results; others are kept.",
+        examples=["D .*"],
     )
     queries: Pattern = Field(
         default="",
         description="Regular expression for the beginning of telegrams that ask for orders.",
+        examples=["R .*"],
     )
     shape: Pattern = Field(
         default="",
         description="Regular expression for the beginning of telegrams that the profile can read; any other telegram "
         "of results is refused.",
+        examples=["D [0-9]{4}"],
     )
     positions: Places = Field(
         default_factory=dict,
         description="Names of fixed places: first and last character, from 1. A telegram that is shorter is refused.",
+        examples=[{"sample": [3, 12], "sequence": [13, 16]}],
     )
-    delimiter: Bytes = Field(default="", description="Between fields, instead of positions.")
+    delimiter: Bytes = Field(
+        default="", description="Between fields, instead of positions.", examples=["|"]
+    )
     names: tuple[str, ...] = Field(
         default=(),
         description="Names of the fields, in order; empty: not read. A telegram with fewer is refused.",
+        examples=[["kind", "sample", "", "value"]],
     )
     tags: int = Field(
         default=0,
         ge=0,
         le=8,
         description="Every field begins with so many characters that are its name.",
+        examples=[2],
     )
     field_end: Bytes = Field(
-        default="", description="Ends each tagged field and is not part of it."
+        default="", description="Ends each tagged field and is not part of it.", examples=["<GS>"]
     )
     head: Mapping[PartName, Pattern] = Field(
         default_factory=dict,
         description="For listings: name and regular expression for a whole line whose first group is the text.",
+        examples=[{"sample": "Sample ID: (.*)"}],
     )
     listed: Pattern = Field(
         default="",
         description="For listings: regular expression for a line that is a result, its parts as named groups.",
+        examples=["(?P<test>\\S+) +(?P<value>\\S+) +(?P<unit>\\S*)"],
     )
     passed_over: Pattern = Field(
         default="",
         description="For listings: regular expression for lines of no interest; every other line is listed as unread.",
+        examples=["-+"],
     )
-    groups: GroupSection | None = Field(default=None, description="Results that repeat.")
+    groups: GroupSection | None = Field(
+        default=None,
+        description="Results that repeat.",
+        examples=[{"start": 41, "width": 11, "columns": {"test": [1, 2], "value": [3, 8]}}],
+    )
     each: Mapping[PartName, Mapping[PartName, PathText]] = Field(
         default_factory=dict,
         description="Results of different kinds in one telegram: name, and the place of each part, read as "
         "`column.<part>`; `column.kind` is the name. Those without `value` in the telegram are left out.",
+        examples=[{"quantity": {"value": "qn", "unit": "qu"}}],
     )
     parts: Mapping[PathText, Pattern] = Field(
         default_factory=dict,
         description="Texts that hold several things: path, and regular expression for the whole text, whose named "
         "groups are read as `part.<name>`. A result that does not fit is listed as unread.",
+        examples=[{"qn": "(?P<value>[0-9.]+) (?P<unit>.*)"}],
     )
     joined: Mapping[PartName, Annotated[JoinRule, BeforeValidator(_as_join)]] = Field(
-        default_factory=dict, description="Texts in several places, read as `joined.<name>`."
+        default_factory=dict,
+        description="Texts in several places, read as `joined.<name>`.",
+        examples=[{"measured": ["date", "time"]}],
     )
     letters: tuple[PathText, ...] = Field(
         default=(),
         description="Texts in which every letter is a flag of its own; they are read with blanks between.",
+        examples=[["column.flag"]],
     )
     nothing: tuple[str, ...] = Field(
-        default=(), description="Texts that mean that there is nothing."
+        default=(), description="Texts that mean that there is nothing.", examples=[["----"]]
     )
     time_words: Mapping[str, str] = Field(
-        default_factory=dict, description="Parts of a time that are replaced before it is read."
+        default_factory=dict,
+        description="Parts of a time that are replaced before it is read.",
+        examples=[{"Jan": "01"}],
     )
-    flag_separator: str = Field(default="", max_length=4, description="Between several flags.")
-    alarms: tuple[AlarmRule, ...] = Field(default=(), description="Where alarms are.")
+    flag_separator: str = Field(
+        default="", max_length=4, description="Between several flags.", examples=[" "]
+    )
+    alarms: tuple[AlarmRule, ...] = Field(
+        default=(), description="Where alarms are.", examples=[[{"column": "column.alarm"}]]
+    )
     comments: tuple[PathText, ...] = Field(
-        default=(), description="Texts that stand beside each result."
+        default=(), description="Texts that stand beside each result.", examples=[["remark"]]
     )
     sample_id_pattern: Pattern = Field(
         default="",
         description="Regular expression for a whole sample id; another is in doubt, and held.",
+        examples=["\\d{10}"],
     )
 
     @model_validator(mode="after")

@@ -39,13 +39,17 @@ class Hl7LinkSection(LinkSection):
     acknowledge: Acknowledgement | None = Field(
         default=None,
         description="`as_asked` by MSH-15 and MSH-16 (default), `original` (AA, AE), `enhanced` (CA, CE) or `none`.",
+        examples=["original"],
     )
     application: str = Field(
         default="",
         max_length=180,
         description="Our name in MSH-3 of acknowledgements; else what the message calls its receiver.",
+        examples=["LABWIRE"],
     )
-    facility: str = Field(default="", max_length=180, description="The same for MSH-4.")
+    facility: str = Field(
+        default="", max_length=180, description="The same for MSH-4.", examples=["LAB"]
+    )
 
 
 def check_quirks(profile: LinkSection) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from drivers.protocols.hl7.groups import Observed
 from drivers.protocols.hl7.isolates import isolate_reader, panel_of
@@ -31,6 +32,7 @@ from middleware.model import (
     Comment,
     Result,
     ResultStatus,
+    ResultValue,
     SourcePointer,
     Specimen,
     ValueKind,
@@ -63,6 +65,16 @@ class Flags:
     words: tuple[Comment, ...] = ()
 
 
+class _Seen(NamedTuple):
+    """An observation that is a result: its segments, its texts by slot, and what they came to."""
+
+    observed: Observed
+    scope: Scope
+    texts: Sequence[str]
+    status: ResultStatus
+    value: ResultValue
+
+
 @dataclass(slots=True)
 class Place:
     """What all observations of one group share. `said` is what was said of order, specimen and patient.
@@ -90,7 +102,6 @@ class ResultReader:
         _check(of_result, section)
         self._policy = policy = policy_of(profile)
         self._value = ValueReader(of_result.value, policy)
-        self._renames_units = bool(policy.scales)
         self._texts = read_together(
             (
                 PathRule(path="OBX-2"),
@@ -131,25 +142,32 @@ class ResultReader:
         """One result; a status for an attachment or for what the profile knows to be no result."""
         obx, scope = observed.obx, _scope_of(observed, place.scope)
         texts = self._texts(scope, obx)
-        value_type, code, name, test_id, unit, usual, flags_text, status_text = texts[:8]
-        time, operator, module, lot, dilution, detail, run_text, parent, number = texts[8:]
+        value_type, code, _, _, unit, _, flags, status_text = texts[:8]
         if value_type in self._not_results or self._is_supplement(scope):
             return _status(obx, value_type)
-        marks = obx.delimiters
-        flags = self._flags(flags_text, marks.repetition, marks.component)
         status = self._statuses.get(status_text) or self._statuses.get(
             status_text.upper(), _UNKNOWN
         )
-        said = Said(value_type.upper(), code, unit, status, flags_text)
-        value = self._value.read(obx, said)
+        value = self._value.read(obx, Said(value_type.upper(), code, unit, status, flags))
         is_empty = self._drops_empty and not obx.field(self._value.field).strip()
-        if is_empty and not flags_text and value.kind is not ValueKind.ABSENT:
+        if is_empty and not flags and value.kind is not ValueKind.ABSENT:
             return _status(obx, value_type)
+        return self._made(_Seen(observed, scope, texts, status, value), place)
+
+    def _said(self, observed: Observed, place: Place, flags: Flags) -> Remarks:
+        """What is remarked on the group, the observation and its flags."""
         remarks = place.said
         if observed.below:
             remarks = remarks.beside(self.remarks(observed.below))
-        if flags.words:
-            remarks = remarks.beside(Remarks(flags.words))
+        return remarks.beside(Remarks(flags.words)) if flags.words else remarks
+
+    def _made(self, seen: _Seen, place: Place) -> Result:
+        observed, scope, texts, status, value = seen
+        _, code, name, test_id, unit, usual, flags_text, status_text = texts[:8]
+        time, operator, module, lot, dilution, detail, run_text, parent, number = texts[8:]
+        marks = observed.obx.delimiters
+        flags = self._flags(flags_text, marks.repetition, marks.component)
+        remarks = self._said(observed, place, flags)
         run = int(run_text) if _RUN.fullmatch(run_text) else 0
         isolate = self._isolate(scope, number, code, value) if parent or number else None
         detail = "/".join(filter(None, (detail, run_text if not run else "", parent or number)))
@@ -161,16 +179,12 @@ class ResultReader:
             test_id_raw=test_id,
             run=place.next_run((code, detail), run),
             value=value,
-            unit=self._policy.shown_unit(unit, value)
-            if value.rule or self._renames_units
-            else unit,
+            unit=self._policy.shown_unit(unit, value),
             unit_ucum="",  # `middleware.driver.finish` knows
             reference_range=usual,
             abnormal_flags=flags.known,
             abnormal_flags_raw=flags_text,
-            instrument_flags=flags.own
-            + remarks.alarms
-            + (unread_factor(dilution) if dilution else ()),
+            instrument_flags=flags.own + remarks.alarms + unread_factor(dilution),
             status=status,
             status_raw=status_text,
             measured=read_time(time, place.time_zone, self._time_format),
@@ -180,7 +194,7 @@ class ResultReader:
             dilution_factor=read_factor(dilution) if dilution else None,
             is_manual=self._is_edited(scope),
             comments=remarks.comments,
-            source=_pointer(obx.index, "OBX"),
+            source=_pointer(observed.obx.index, "OBX"),
             isolate=isolate,
             parent=None,
             result_group="" if isolate is None else panel_of(scope),

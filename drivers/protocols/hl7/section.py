@@ -17,10 +17,11 @@ from middleware.errors import DriverError
 class TextRule(Section):
     """A place and the texts that count there."""
 
-    path: PathText = Field(description="The field that tells.")
+    path: PathText = Field(description="The field that tells.", examples=["OBX-29"])
     pattern: str = Field(
         min_length=1,
         description="Regular expression for the whole text, upper and lower case alike.",
+        examples=["QST|SCI"],
     )
 
     @field_validator("pattern")
@@ -46,25 +47,32 @@ class Hl7Section(Section):
     acknowledge: Acknowledgement = Field(
         default=Acknowledgement.AS_ASKED,
         description="Acknowledgement that the analyzer understands; a line's `link` table may say otherwise.",
+        examples=["original"],
     )
     not_results: Words = Field(
         default=TYPES_OF_ATTACHMENTS,
         description="Value types (OBX-2) that are no results: kept with their kind and size, content in the journal.",
+        examples=[["ED", "RP"]],
     )
     supplements: TextRules = Field(
         default=(),
         description="Observations that say how it was measured, or of whom: kept, and no results.",
+        examples=[[{"path": "OBX-29", "pattern": "QST|SCI"}]],
     )
     run: PathField | None = Field(
         default=None,
         description="Number of the run. Another text there keeps kinds of one test apart.",
+        examples=["OBX-4"],
     )
     edited: TextRules = Field(
-        default=(), description="Marks of a value that a person typed or changed at the analyzer."
+        default=(),
+        description="Marks of a value that a person typed or changed at the analyzer.",
+        examples=[[{"path": "OBX-8", "pattern": "E"}]],
     )
     empty_is_not_measured: bool = Field(
         default=False,
         description="A final observation without value and flag was not measured; it is no result.",
+        examples=[True],
     )
 
 

@@ -89,7 +89,9 @@ class Hl7Voice:
         """MSH-9."""
         if said.query is not None:
             return "QRY^Q02" if _has(said.query, "QRD") else "QBP^Q11^QBP_Q11"
-        has_specimen = any(_has(tube.shared, "SPM") or _has(tube.shared, "SAC") for tube in said.tubes)
+        has_specimen = any(
+            _has(tube.shared, "SPM") or _has(tube.shared, "SAC") for tube in said.tubes
+        )
         return "OUL^R22^OUL_R22" if has_specimen else "ORU^R01"
 
     def asking(self, said: Said) -> list[str]:

@@ -26,25 +26,32 @@ class LawSection(Hl7Section):
     """How an analyzer speaks LAW, where implementations differ; beside what every HL7 profile may say."""
 
     acknowledge: Literal[Acknowledgement.AS_ASKED] = Field(
-        default=Acknowledgement.AS_ASKED, description="LAW has one way to acknowledge."
+        default=Acknowledgement.AS_ASKED,
+        description="LAW has one way to acknowledge.",
+        examples=["as_asked"],
     )
     run: PathField | None = Field(
-        default=PathRule(path="OBX-4"), description="Number of the run (OBX-4)."
+        default=PathRule(path="OBX-4"), description="Number of the run (OBX-4).", examples=["OBX-4"]
     )
     negative_answer: bool = Field(
         default=True,
         description="Whether the analyzer is told when there is no work; false: it expects silence.",
+        examples=[False],
     )
     accept_acknowledgement: Literal["NE", "ER", "AL"] = Field(
-        default="NE", description="MSH-15 of what we send; analyzers expect NE or ER."
+        default="NE",
+        description="MSH-15 of what we send; analyzers expect NE or ER.",
+        examples=["ER"],
     )
     silence_accepts: bool = Field(
         default=False,
         description="Whether an answer to orders that names none of them (MSH and MSA alone) takes them all.",
+        examples=[True],
     )
     queries: Mapping[str, QueryScope] = Field(
         default_factory=dict,
         description="More names of queries (QPD-1.1), each with what it asks: container, all, rack, tray or isolate.",
+        examples=[{"WOS_MINE": "container"}],
     )
 
     def scopes(self) -> Mapping[str, QueryScope]:
@@ -61,6 +68,7 @@ class LawLinkSection(Hl7LinkSection):
         gt=0,
         le=120,
         description="How long a message of ours waits for the analyzer's answer.",
+        examples=[20],
     )
 
 

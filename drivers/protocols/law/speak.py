@@ -23,7 +23,10 @@ class LawVoice(Hl7Voice):
     def asking(self, said: Said) -> list[str]:
         """QPD with its name and tag, and RCP (TF-2b 3.27)."""
         name = {"QPD-1": "WOS^Work Order Step^IHELAW", "QPD-2": f"Q{said.number}"}
-        query = Said(said.header, query={**name, **(said.query or {}), "RCP-1": "I", "RCP-3": "R^Real Time^HL70394"})
+        query = Said(
+            said.header,
+            query={**name, **(said.query or {}), "RCP-1": "I", "RCP-3": "R^Real Time^HL70394"},
+        )
         return super().asking(query)
 
     def beside_header(self, said: Said) -> Texts:

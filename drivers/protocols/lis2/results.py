@@ -19,8 +19,10 @@ from middleware.driver.profile import Profile, ResultSection
 from middleware.driver.times import read_time
 from middleware.model import (
     AbnormalFlag,
+    Isolate,
     Result,
     ResultStatus,
+    ResultValue,
     SourcePointer,
     Specimen,
     proven,
@@ -94,24 +96,16 @@ class ResultReader:
 
     def read(self, record: Record, place: Place) -> Result:
         """One result."""
-        test_id = self._test_id(record)
         texts = self._texts(record)
         name, unit, usual, flags_text, status_text, time = texts[:6]
         operator, module, lot, dilution, number = texts[6:]
         marks = record.delimiters
         flags, own_flags = self._flags(flags_text, marks.repeat, marks.component)
         status = self._statuses.get(status_text, _UNKNOWN)
-        remarks = place.said
-        if record.children:
-            remarks = remarks.beside(self.remarks(record))
-        value = self._value.read(record, test_id.code, unit, status, flags_text)
+        remarks = place.said.beside(self.remarks(record)) if record.children else place.said
+        test_id, value, isolate = self._measured(record, unit, status, flags_text, number)
         if value.rule or self._renames_units:
             unit = self._policy.shown_unit(unit, value)
-        isolate = None
-        if self._isolate is not None:
-            isolate = self._isolate(record, number, test_id.code, value)
-            if number:  # the same antibiotic of two isolates is two tests
-                test_id = test_id._replace(detail="/".join(filter(None, (test_id.detail, number))))
         return _new_result(
             specimen=place.specimen,
             test_code=test_id.code,
@@ -125,9 +119,7 @@ class ResultReader:
             reference_range=usual,
             abnormal_flags=flags,
             abnormal_flags_raw=flags_text,
-            instrument_flags=own_flags
-            + remarks.alarms
-            + (unread_factor(dilution) if dilution else ()),
+            instrument_flags=own_flags + remarks.alarms + unread_factor(dilution),
             status=status,
             status_raw=status_text,
             measured=read_time(time, place.time_zone, self._time_format),
@@ -142,6 +134,19 @@ class ResultReader:
             parent=None,
             result_group="",
         )
+
+    def _measured(
+        self, record: Record, unit: str, status: ResultStatus, flags: str, number: str
+    ) -> tuple[UniversalTestId, ResultValue, Isolate | None]:
+        """Which test, its value, and of which isolate; `number` is the isolate's."""
+        test_id = self._test_id(record)
+        value = self._value.read(record, test_id.code, unit, status, flags)
+        if self._isolate is None:
+            return test_id, value, None
+        isolate = self._isolate(record, number, test_id.code, value)
+        if number:  # the same antibiotic of two isolates is two tests
+            test_id = test_id._replace(detail="/".join(filter(None, (test_id.detail, number))))
+        return test_id, value, isolate
 
 
 @lru_cache(maxsize=_KNOWN_POINTERS)

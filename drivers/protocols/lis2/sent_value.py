@@ -1,7 +1,8 @@
 """Finds the part of a result field that holds the value, or says why there is no such part.
 
-A profile that names the whole field leaves it to this rule: the first component, and nothing beside it. A profile that
-names one component knows that the others are not the value.
+A profile that names the whole field leaves it to this rule: the first component, and nothing beside it (by the rule
+`later_component` another one, and nothing beside it). A profile that names one component knows that the others are not the
+value.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def _choose(field: str, record: Record, rules: frozenset[ValueRule]) -> ValuePar
     if len(filled) > 1:
         return ValuePart("", raw, reason=REASON_SPLIT)
     if filled and filled[0] > 0:
-        return ValuePart("", raw, reason=REASON_MISPLACED)
+        if ValueRule.LATER_COMPONENT not in rules:
+            return ValuePart("", raw, reason=REASON_MISPLACED)
+        text = unescape(parts[filled[0]], delimiters, encoding)
+        return ValuePart(text, raw, rule=ValueRule.LATER_COMPONENT)
     text = unescape(parts[0], delimiters, encoding)
     if filled and ValueRule.TRAILING_DELIMITERS not in rules:
         return ValuePart("", raw, reason=REASON_SPLIT)

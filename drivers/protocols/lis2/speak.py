@@ -10,14 +10,13 @@ from middleware.driver.profile import Profile
 from middleware.driver.quirks import RECORD_QUIRKS
 from middleware.driver.speak import Dialect, Part, Said, SaidTube, Texts, written_field
 from middleware.errors import DriverError
+from middleware.wire.link import Link
 from middleware.wire.lis1.options import Lis1Options
 from middleware.wire.lis2 import Path
-from middleware.wire.lis2.build import build_record
-from middleware.wire.lis2.build import Raw as RawField
+from middleware.wire.lis2.build import Raw, build_record
 from middleware.wire.lis2.delimiters import DEFAULT_DELIMITERS, escape
 from middleware.wire.lis2.file_text import FRAME_RESIDUE, TEXT_BEFORE_HEADER
 from middleware.wire.lis2.message import BYTE_ORDER_MARK, LINE_FEED_SEPARATORS, RECORDS_NUMBERED
-from middleware.wire.link import Link
 
 _MARKS = (DEFAULT_DELIMITERS.repeat, DEFAULT_DELIMITERS.component, "")
 _ALL_TESTS = "ALL"
@@ -121,6 +120,6 @@ def _record(letter: str, texts: Mapping[str, str], number: int) -> str:
     for path_text, text in texts.items():
         path = Path.parse(path_text)
         fields.setdefault(path.field, {})[path.repeat or 0, path.component or 0, 0] = text
-    written = {at: RawField(written_field(parts, _MARKS, escape)) for at, parts in fields.items()}
-    numbered = {2: RawField(str(number))} if number else {}
+    written = {at: Raw(written_field(parts, _MARKS, escape)) for at, parts in fields.items()}
+    numbered = {2: Raw(str(number))} if number else {}
     return build_record(letter, {**numbered, **written})

@@ -22,16 +22,26 @@ class ConversationChoices(Section):
     """What our end asks for."""
 
     continuous: bool | None = Field(
-        default=None, description="Stay in conversation (START_CONTINUOUS) instead of ending it."
+        default=None,
+        description="Stay in conversation (START_CONTINUOUS) instead of ending it.",
+        examples=[True],
     )
     events: bool | None = Field(
-        default=None, description="Ask for the analyzer's events as well; they are kept as status."
+        default=None,
+        description="Ask for the analyzer's events as well; they are kept as status.",
+        examples=[True],
     )
     set_time: bool | None = Field(
-        default=None, description="Set the analyzer's clock once in each conversation (SET_TIME)."
+        default=None,
+        description="Set the analyzer's clock once in each conversation (SET_TIME).",
+        examples=[True],
     )
     acknowledgement_s: float | None = Field(
-        default=None, gt=0, le=120, description="How long our messages wait for their ACK (10)."
+        default=None,
+        gt=0,
+        le=120,
+        description="How long our messages wait for their ACK (10).",
+        examples=[20],
     )
 
 
