@@ -9,17 +9,14 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
-from emulators import hl7_analyzer, law_command, null_modem, replay
-from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
+from emulators import analyzer_command, hl7_analyzer, law_command, null_modem, replay
 from emulators.file_texts import FileFormat
 from emulators.files import FilePlan, play
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
 from emulators.oracle import Book, judge, read_arrivals, read_obligations
 from emulators.place import (
-    BaudOption,
     ListenOption,
     Place,
-    SerialOption,
     TcpOption,
     TlsOption,
     parse_address,
@@ -30,8 +27,6 @@ from emulators.poct1a_analyzer import EmulatedPoct1aAnalyzer, Poct1aPlan
 from emulators.running import Run, new_prefix, sentence, speaker
 from emulators.scenario import load_scenario, scenario_names
 from emulators.specimens import PANELS
-from emulators.twin_command import TwinOptions, find_driver, play_twin
-from emulators.twin_spoken import Manner
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
 from middleware.transport.reactor import use_monotonic_time
@@ -42,62 +37,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-@app.command()
-def analyzer(
-    name: Annotated[
-        str,
-        typer.Argument(help="A driver's id: its twin speaks. Else the analyzer's name, as in H-5."),
-    ] = "EMULATOR",
-    tcp: TcpOption = "",
-    listen: ListenOption = "",
-    serial: SerialOption = "",
-    baud: BaudOption = 9600,
-    tls: TlsOption = "",
-    folder: Annotated[Path | None, typer.Option(help="A twin writes its files there.")] = None,
-    drivers: Annotated[Path | None, typer.Option(help="Folder with a site's own drivers.")] = None,
-    manner: Annotated[
-        Manner, typer.Option(help="A twin's values: plain, by all rules, or odd ones too.")
-    ] = Manner.PLAIN,
-    scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same values and faults.")] = 7,
-    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
-    count: Annotated[int, typer.Option(help="Stop after so many messages (0: never).")] = 0,
-    every_s: Annotated[float, typer.Option(help="Pace; -1: as the scenario says.")] = -1.0,
-    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
-    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
-) -> None:
-    """Play a scenario as the analyzer of a driver, or as one that speaks LIS01-A2 and LIS02-A2."""
-    reactor = _reactor()
-    try:
-        if (driver := find_driver(name, drivers)) is not None:
-            place = Place(tcp, listen, serial, baud, tls)
-            pace = (count, every_s, seconds, obligations, quiet, manner)
-            options = TwinOptions(place, folder, scenario, seed, prefix, time_zone, *pace)
-            typer.echo(play_twin(driver, options, reactor))
-            return
-        transport = transport_of(Place(tcp, listen, serial, baud, tls))
-        plan = AnalyzerPlan(
-            name=name,
-            scenario=load_scenario(scenario),
-            seed=seed,
-            prefix=prefix or new_prefix(),
-            time_zone=zoneinfo.ZoneInfo(time_zone),
-            count=count or None,
-            every_s=None if every_s < 0 else every_s,
-        )
-    except (MiddlewareError, ValueError, zoneinfo.ZoneInfoNotFoundError) as error:
-        raise typer.BadParameter(sentence(error)) from error
-    with Book(obligations) as book:
-        emulated = EmulatedAnalyzer(plan, transport, reactor, SystemClock(), book)
-        emulated.say = speaker(name, quiet)
-        run = Run(reactor, emulated.stop, seconds)
-        emulated.finished.addCallback(lambda _: run.end())
-        run.until_ended(emulated.start)
-    typer.echo(_summary(name, emulated))
 
 
 @app.command()
@@ -230,6 +169,9 @@ def files(
     typer.echo(play(plan, _reactor(), seconds, obligations, quiet=quiet))
 
 
+app.command("analyzer")(analyzer_command.command)
+
+
 app.command("null-modem")(null_modem.command)
 
 
@@ -250,17 +192,6 @@ def main() -> None:
 def _reactor() -> Any:
     use_monotonic_time(installed_reactor)
     return installed_reactor
-
-
-def _summary(name: str, emulated: EmulatedAnalyzer) -> str:
-    return (
-        f"{name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
-        f"{emulated.not_delivered} sent again; faults: {_faults(emulated.faults.counts)}"
-    )
-
-
-def _faults(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
 
 
 if __name__ == "__main__":

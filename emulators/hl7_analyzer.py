@@ -145,9 +145,8 @@ def command(  # noqa: PLR0913, PLR0917 - the arguments of a command are its opti
     quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
 ) -> None:
     """Play a scenario as an analyzer that sends HL7 v2 results over MLLP."""
-    reactor = the_reactor()
     try:
-        transport = transport_of(Place(tcp, listen, serial, baud, tls))
+        reactor, transport = the_reactor(), transport_of(Place(tcp, listen, serial, baud, tls))
         plan = AnalyzerPlan(
             name=name,
             scenario=load_scenario(scenario),
@@ -166,8 +165,12 @@ def command(  # noqa: PLR0913, PLR0917 - the arguments of a command are its opti
         run = Run(reactor, emulated.stop, seconds)
         emulated.finished.addCallback(lambda _: run.end())
         run.until_ended(emulated.start)
+    typer.echo(_summary(name, emulated))
+
+
+def _summary(name: str, emulated: EmulatedAnalyzer) -> str:
     faults = ", ".join(f"{one} {times}" for one, times in sorted(emulated.faults.counts.items()))
-    typer.echo(
+    return (
         f"{name}: {emulated.acknowledged} messages acknowledged with {emulated.results} results, "
         f"{emulated.not_delivered} sent again; faults: {faults or 'none'}"
     )

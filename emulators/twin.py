@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from emulators.twin_spoken import Manner, Meaning, Spoken, TwinPlan, Whose
 from emulators.twin_texts import TwinTexts, is_among
 from emulators.twin_values import SaidValue, ValueWriter, Wanted
 from middleware.driver.profile import Profile
+from middleware.driver.reading import Dilution
 from middleware.driver.rules import PathRule
 from middleware.driver.speak import Dialect, Said, SaidTube, Texts, Voice
 from middleware.errors import DriverError
@@ -38,6 +40,7 @@ _RESULT_TEXTS = {
 }
 _MOST_TRIES = 40
 _MOST_REDRAWN = 60
+_OWN_FLAG = "Q"  # one letter, for analyzers whose flags are letters
 # Shares of odd results.
 _NOT_DONE, _MASKED = 0.3, 0.2
 _DATE_DIGITS = 8
@@ -126,12 +129,12 @@ class Twin:
 
     def _draw(self, draw: _Draw, wish: Spoken) -> Spoken:
         message: dict[str, str] = {}
-        tubes = []
         tests = wish.tests or tuple([self._tests() for _ in wish.specimens])
-        for specimen, of_tube in zip(wish.specimens, tests, strict=True):
-            tube = _Tube(self._texts(message), specimen, draw)
+        tubes = [_Tube(self._texts(message), specimen, draw) for specimen in wish.specimens]
+        for tube in tubes:  # a mark in the header is one of all specimens
+            tube.texts.mark(draw.role, self.profile.specimen.role, draw.fill)
+        for tube, of_tube in zip(tubes, tests, strict=True):
             self._say_tube(tube, of_tube)
-            tubes.append(tube)
         said = Said(
             message,
             tuple([SaidTube(tube.texts.shared, tuple(tube.results)) for tube in tubes]),
@@ -182,7 +185,6 @@ class Twin:
 
     def _say_tube(self, tube: _Tube, tests: Sequence[tuple[str, Texts]]) -> None:
         texts, section, draw = tube.texts, self.profile.specimen, tube.draw
-        texts.mark(draw.role, section.role, draw.fill)
         if not _is_own(self, self.profile.result.measured_at):
             self._say_time(texts, draw.moment)  # a header may say the same moment in the same place
         self._say_header(texts, draw.moment)
@@ -232,16 +234,18 @@ class Twin:
         texts, section, manner = tube.texts, self.profile.result, tube.draw.manner
         texts.write(section.test_code, code)
         code = texts.read(section.test_code)
-        texts.write(section.dilution, "1")
+        texts.write(section.dilution, self._random.choice(self._factors(manner)))
         own = {"test_name": _TESTS.get(code, "Test"), **_RESULT_TEXTS}
         for key in _RESULT_KEYS:
             texts.write(getattr(section, key), own[key])
         status = self._say_status(texts, manner)
         value = self._value(texts, code, status, manner)
-        flags = self._say_flag(texts, value, status)
+        flags = self._say_flag(texts, value, status, manner)
         if value.needs_flag:
             words = texts.read(section.flags)
             value = replace(value, words=words, kind=ValueKind.TEXT if words else _NO_VALUE)
+        if value.mark:
+            flags = tuple(dict.fromkeys((*flags, *self._flag_of_mark(value.mark))))
         texts.put(section.value, value.text)
         texts.write(section.unit, value.unit)
         self._say_time(texts, tube.draw.moment)
@@ -251,13 +255,32 @@ class Twin:
             Meaning(
                 tube.whose,
                 code,
-                value,
+                self._diluted(value, texts.read(section.dilution)),
                 flags,
                 status,
                 self._moment_of(texts.read(section.measured_at)),
                 {key: texts.read(rule) for key, rule in said.items()},
+                own_flag="" if flags or texts.read(section.flags) != _OWN_FLAG else _OWN_FLAG,
             )
         )
+
+    def _factors(self, manner: Manner) -> tuple[str, ...]:
+        """Dilution factors whose meaning the profile declares."""
+        is_declared = self.profile.values.dilution is not None and manner is not Manner.PLAIN
+        return ("1", "2", "10") if is_declared else ("1",)
+
+    def _diluted(self, value: SaidValue, factor: str) -> SaidValue:
+        """What a value means when the analyzer has not counted the dilution."""
+        is_counted = self.profile.values.dilution is not Dilution.NOT_APPLIED
+        if is_counted or not factor or value.kind not in (ValueKind.NUMBER, ValueKind.RANGE):
+            return value
+        upper = None if value.upper is None else value.upper * Decimal(factor)
+        number = None if value.number is None else value.number * Decimal(factor)
+        return replace(value, number=number, upper=upper)
+
+    def _flag_of_mark(self, mark: str) -> tuple[AbnormalFlag, ...]:
+        means = self.profile.values.marks[mark]
+        return (means,) if isinstance(means, AbnormalFlag) else ()
 
     def _say_status(self, texts: TwinTexts, manner: Manner) -> ResultStatus:
         rule = self.profile.result.status
@@ -310,7 +333,7 @@ class Twin:
         return self._values.number(wanted)
 
     def _say_flag(
-        self, texts: TwinTexts, value: SaidValue, status: ResultStatus
+        self, texts: TwinTexts, value: SaidValue, status: ResultStatus, manner: Manner
     ) -> tuple[AbnormalFlag, ...]:
         rule, none = self.profile.result.flags, self.profile.result.no_flag
         if rule is None:
@@ -318,6 +341,8 @@ class Twin:
         table = self._dialect.flags if rule.table is None else rule.table
         if status not in _WITHOUT_VALUE:
             others = [] if value.needs_flag else ["", *none]
+            is_odd = manner is Manner.ODD and not value.needs_flag
+            others += [_OWN_FLAG] if is_odd and _OWN_FLAG not in (*table, *none) else []
             texts.write(rule, self._random.choice([*(one for one in table if one), *others]))
         text = texts.read(rule)
         return (table[text],) if text in table and text not in none else ()

@@ -81,20 +81,24 @@ def play_twin(driver: Driver, options: TwinOptions, reactor: Any) -> str:
 
 
 def _scenario_of(twin: Twin, name: str) -> Scenario:
-    """The steps that this analyzer can do."""
+    """The steps that this analyzer can do. One that only asks does so where others would send results."""
     scenario = load_scenario(name)
-    cannot = set()
-    if SampleRole.QC not in twin.roles:
-        cannot.add(Deed.QC)
     roles = twin.profile.driver.roles
+    cannot = set() if SampleRole.QC in twin.roles else {Deed.QC}
     if DriverRole.HOST_QUERY not in roles:
         cannot.add(Deed.QUERY)
+    instead = {}
     if DriverRole.RESULTS not in roles:
-        cannot |= {Deed.RESULTS, Deed.RERUN, Deed.QC}
-    steps = tuple([step for step in scenario.step if step.do not in cannot])
+        cannot |= {Deed.RERUN, Deed.QC}
+        instead = {Deed.RESULTS: Deed.QUERY}
+    steps = [
+        step.model_copy(update={"do": instead.get(step.do, step.do)})
+        for step in scenario.step
+        if step.do not in cannot
+    ]
     if not steps:
         raise ValueError(f"{twin.profile.id} can do nothing of the scenario {name}")
-    return scenario.model_copy(update={"step": steps})
+    return scenario.model_copy(update={"step": tuple(steps)})
 
 
 class _Player:
@@ -110,6 +114,7 @@ class _Player:
         """Over a connection, or into a folder."""
         if self._options.folder is not None:
             return self._into_folder(scenario, self._options.folder)
+        self._twin.voice.make_link()  # one that writes files says so now
         with Book(self._options.obligations) as book:
             if self._twin.profile.driver.protocol == POCT1A:
                 emulated: Any = self._in_conversation(book)

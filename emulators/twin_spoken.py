@@ -33,7 +33,11 @@ class Whose:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one result means. `value` is what its text means, `texts` the other keys of the profile that it says."""
+    """What one result means.
+
+    `value` is what its text means, `texts` the other keys of the profile that it says, `own_flag` a flag that only the
+    maker could explain.
+    """
 
     whose: Whose
     test_code: str
@@ -42,6 +46,7 @@ class Meaning:
     status: ResultStatus
     measured_at: datetime | None
     texts: Mapping[str, str]
+    own_flag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class SaidValue:
     """A text in the value's field and the unit sent beside it, and what they mean.
 
     `shown_unit` is the unit of the meaning; None where none has to be said. `needs_flag`: without one it says nothing.
+    `mark` is a mark of the profile that stands in the field too.
     """
 
     text: str
@@ -39,6 +40,7 @@ class SaidValue:
     words: str = ""
     shown_unit: str | None = ""
     needs_flag: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class ValueWriter:
         return self._values.qualitative
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """The units that the profile knows, where a number in any other is held."""
+        return tuple(sorted(self._units)) if self._scaled else ()
+
+    @property
     def _scaled(self) -> bool:
         return ValueRule.UNIT_SCALE in self._rules
 
@@ -138,8 +145,8 @@ class ValueWriter:
     def _pick_unit(self, wanted: Wanted) -> str:
         if wanted.unit is not None or not wanted.has_unit:
             return wanted.unit or ""
-        if self._scaled:
-            return self._random.choice(sorted(self._units))
+        if self.units:
+            return self._random.choice(self.units)
         if ValueRule.UNIT_POWER_OF_TEN in self._rules and self._random.random() < _HALF:
             return self._random.choice(("10*-1.{copies}/mL", "10*3.[IU]/mL"))
         return self._random.choice(PLAIN_UNITS)
@@ -199,6 +206,13 @@ def _trailing(writer: ValueWriter, wanted: Wanted) -> SaidValue | None:
     return replace(said, text=said.text + wanted.component * writer.random.randint(1, 3))
 
 
+def _later(writer: ValueWriter, wanted: Wanted) -> SaidValue | None:
+    if not wanted.is_whole_field or not wanted.component:
+        return None
+    said = _plain(writer, wanted)
+    return replace(said, text=wanted.component + said.text)
+
+
 def _exponent(writer: ValueWriter, wanted: Wanted) -> SaidValue:
     digits, power = writer.random.randrange(100, 999), writer.random.choice((3, 4, -2))
     text = f"{digits // 100}.{digits % 100:02d}E{power:+d}"
@@ -247,21 +261,23 @@ def _flag_alone(writer: ValueWriter, wanted: Wanted) -> SaidValue:
 
 
 def _marked(writer: ValueWriter, wanted: Wanted) -> SaidValue:
-    said = _plain(writer, wanted)
-    return replace(said, text=f"{said.text} {writer.random.choice(writer.marks)}")
+    said, mark = _plain(writer, wanted), writer.random.choice(writer.marks)
+    return replace(said, text=f"{said.text} {mark}", mark=mark)
 
 
 def _with_unit(writer: ValueWriter, wanted: Wanted) -> SaidValue | None:
     if wanted.unit is not None:
         return None
-    said = _plain(writer, wanted)
-    return replace(said, text=f"{said.text} {said.unit}", unit="", shown_unit=None)
+    unit = writer.random.choice(writer.units or PLAIN_UNITS)
+    said = _plain(writer, replace(wanted, unit=unit))
+    return replace(said, text=f"{said.text} {unit}", unit="")
 
 
 _BY_RULE: Mapping[ValueRule, Write] = MappingProxyType(
     {
         ValueRule.BLANK_PADDING: _padded,
         ValueRule.TRAILING_DELIMITERS: _trailing,
+        ValueRule.LATER_COMPONENT: _later,
         ValueRule.EXPONENT_EXPANDED: _exponent,
         ValueRule.DECIMAL_COMMA: _decimal_comma,
         ValueRule.THOUSANDS_COMMA: _thousands_comma,

@@ -15,6 +15,10 @@ SHORTEST_TOKEN = 4
 
 _WORD = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"[A-Za-z0-9\x80-\xff]+")
+_RUN = re.compile(r"[0-9]+|[A-Za-z\x80-\xff]+")
+_LONG_NUMBER = re.compile(
+    r"[0-9]{6,}"
+)  # the number of an identifier, whatever letters it is written with
 _DATE = re.compile(r"(\d{4})(\d{2})(\d{2})(\d*(?:\.\d+)?(?:[+-]\d{4})?)")
 _ESCAPED = re.compile(r"(\\[A-Za-z.0-9+-]*\\)")
 _OLDEST, _NEWEST = 1880, 2200
@@ -30,6 +34,7 @@ class Masks:
         weeks = 52 + int.from_bytes(self._digest("days", 0)[:4], "big") % 200
         self._shift = timedelta(weeks=-weeks)  # whole weeks: the day of the week stays
         self._replaced: dict[str, str] = {}
+        self._known: set[str] = set()  # in lower case: a comment writes names as it likes
         self._taken: set[str] = set()
         self.counts: dict[str, int] = {}
 
@@ -39,19 +44,23 @@ class Masks:
         return _TOKEN.sub(lambda found: self._token(found[0]), text)
 
     def name(self, text: str) -> str:
-        """Each word by another."""
+        """Each word by another; escape sequences stay, so that the text can still be read."""
         self._count("names", text)
-        return _TOKEN.sub(lambda found: self._replace(found[0]), text)
+        pieces = _ESCAPED.split(text)
+        return "".join(
+            piece if at % 2 else _TOKEN.sub(lambda found: self._replace(found[0]), piece)
+            for at, piece in enumerate(pieces)
+        )
 
     def date(self, text: str) -> str:
-        """The same time of day some weeks earlier; what is no date has its digits replaced by 0."""
+        """The same time of day some weeks earlier; what is no date is masked."""
         found = _DATE.fullmatch(text.strip())
         if found is None or not _OLDEST <= int(found[1]) <= _NEWEST:
-            return self._blank(text, "dates that cannot be read")
+            return self.mask(text)
         try:
             moved = date(int(found[1]), int(found[2]), int(found[3])) + self._shift
         except ValueError:
-            return self._blank(text, "dates that cannot be read")
+            return self.mask(text)
         self._count("dates", text)
         return text.replace(found[0], moved.strftime("%Y%m%d") + found[4])
 
@@ -65,14 +74,28 @@ class Masks:
         )
 
     def known(self, text: str) -> str:
-        """Identifiers and names that were replaced elsewhere, wherever they stand as whole words."""
+        """Identifiers and names replaced elsewhere, as whole words or as runs of digits or letters in words."""
         return _TOKEN.sub(lambda found: self._elsewhere(found[0]), text)
 
+    def known_words(self, text: str) -> str:
+        """As `known`, in words that hold a letter only: a number in a value is the measurement."""
+        return _TOKEN.sub(
+            lambda found: found[0] if found[0].isdigit() else self._elsewhere(found[0]), text
+        )
+
     def _elsewhere(self, token: str) -> str:
-        if len(token) < SHORTEST_TOKEN or token not in self._replaced:
-            return token
+        if self._is_known(token):
+            return self._replace_known(token)
+        return _RUN.sub(
+            lambda run: self._replace_known(run[0]) if self._is_known(run[0]) else run[0], token
+        )
+
+    def _is_known(self, token: str) -> bool:
+        return len(token) >= SHORTEST_TOKEN and token.lower() in self._known
+
+    def _replace_known(self, token: str) -> str:
         self._count("found elsewhere", token)
-        return self._replaced[token]
+        return self._replace(token)
 
     def _token(self, token: str) -> str:
         if token.upper() in KEPT_WORDS or not token.strip("0"):
@@ -91,6 +114,7 @@ class Masks:
                 break
             other = self._other(text, attempt)
         self._replaced[text] = other
+        self._known.update(one.lower() for one in (text, *_LONG_NUMBER.findall(text)))
         self._taken.add(other)
         return other
 
@@ -103,11 +127,6 @@ class Masks:
     def _digest(self, text: str, attempt: int, part: int = 0) -> bytes:
         said = f"{attempt}/{part}/{text}".encode()
         return hmac.new(self._key, said, hashlib.sha256).digest()
-
-    def _blank(self, text: str, what: str) -> str:
-        if text.strip():
-            self._count(what, text)
-        return re.sub(r"\d", "0", text)
 
     def _count(self, what: str, text: str) -> None:
         if text:

@@ -11,6 +11,8 @@ from middleware.anonymise.tables import COMMENT_FIELDS, DOCUMENT_TYPES, HL7, LIS
 
 _RECORD = re.compile(r"[^\r\n]+")
 _NUMBERED_RECORD = re.compile(r"[0-7](?=[A-Z]\W)")
+# Else it is a line of text: a comment or a document that was broken into lines.
+_NAME = re.compile(r"[A-Z][A-Z0-9]{0,2}")
 _MSH = "MSH"
 # The identifier stands in these components; the others say whose it is.
 _HL7_ID_COMPONENTS = (1, 2)
@@ -51,9 +53,9 @@ def replace_known(text: str, masks: Masks) -> str:
     pieces: list[str] = []
     at = 0
     for field in fields_of(text, keep_comments=True):
-        if field.action in (Action.KEEP, Action.MASK) and field.end - field.start > 1:
+        if field.end - field.start > 1:
             pieces.append(text[at : field.start])
-            pieces.append(masks.known(text[field.start : field.end]))
+            pieces.append(_looked_at_again(text[field.start : field.end], field, masks))
             at = field.end
     pieces.append(text[at:])
     return "".join(pieces)
@@ -86,13 +88,14 @@ def _fields_of_record(
     at = start
     for index, text in enumerate(texts):
         number = index + first
-        action = actions.get(number, Action.MASK)
+        action = actions.get(number, Action.MASK) if index else Action.MASK
         if keep_comments and (name, number) in COMMENT_FIELDS:
             action = Action.KEEP
         if action is Action.VALUE and name == "OBX" and texts[2] in DOCUMENT_TYPES:
             action = Action.MASK
         declares = index == 1 and name in (_MSH, "H")
-        if text and index and not declares:
+        is_name = not index and (bool(actions) or (len(texts) > 1 and _NAME.fullmatch(name)))
+        if text and not declares and not is_name:
             yield Field(at, at + len(text), action, delimiters, is_hl7)
         at += len(text) + 1
 
@@ -115,4 +118,21 @@ def _replaced_parts(text: str, field: Field, masks: Masks) -> str:
     return component.join(
         change(part) if is_date or not field.is_hl7 or at in _HL7_ID_COMPONENTS else part
         for at, part in enumerate(text.split(component), start=1)
+    )
+
+
+def _looked_at_again(text: str, field: Field, masks: Masks) -> str:
+    if field.action in (Action.KEEP, Action.MASK):
+        return masks.known(text)
+    if field.action is Action.VALUE:
+        return masks.known_words(text)
+    if field.action is not Action.IDENTIFIER or not field.is_hl7:
+        return text
+    component, repeat = field.delimiters.component, field.delimiters.repeat
+    return repeat.join(
+        component.join(
+            part if at in _HL7_ID_COMPONENTS else masks.known(part)
+            for at, part in enumerate(one.split(component), start=1)
+        )
+        for one in text.split(repeat)
     )

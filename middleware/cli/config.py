@@ -41,7 +41,7 @@ def show_settings(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption =
 
 def _parts(parts: Parts) -> list[list[dict[str, Any]]]:
     found: list[list[dict[str, Any]]] = []
-    for name, model in (("node", parts.node), ("monitor", parts.monitor)):
+    for name, model in (("node", parts.node), ("monitor", parts.monitor), ("codes", parts.codes)):
         if model is not None:
             found.append(_items(parts.loaded, (name,), name, model))
     for location, line in parts.lines:

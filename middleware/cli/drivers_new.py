@@ -15,7 +15,7 @@ from middleware.cli.options import DEFAULT_SETTINGS, ConfigOption, JsonOption
 from middleware.draft import Confidence, Draft, make_draft, read_recording
 from middleware.draft.files import files_of
 from middleware.driver.catalogue import Catalogue
-from middleware.driver.conformance import Report, Weight, check_folder, folders_in
+from middleware.driver.conformance import Report, Weight, accept_cases, check_folder, folders_in
 from middleware.driver.profile import read_profile
 from middleware.settings.installed import SITE_DRIVERS, installed_for
 
@@ -72,12 +72,23 @@ def check_drivers(
     place: Annotated[
         str, typer.Argument(metavar="DIR|ID", help="A driver's folder, a folder of them, or an id.")
     ],
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="First write what the cases read now as expected. Read it before you do.",
+        ),
+    ] = False,
     config: ConfigOption = DEFAULT_SETTINGS,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a driver proves, and what is still missing. Exit status 1 when something is."""
     catalogue = installed_for(config).catalogue
-    reports = [check_folder(folder, catalogue) for folder in _folders(place, catalogue)]
+    folders = _folders(place, catalogue)
+    for folder in folders if accept else ():
+        for written in accept_cases(folder, catalogue):
+            show.say(f"written: {written}")
+    reports = [check_folder(folder, catalogue) for folder in folders]
     if as_json:
         show.document("driver_checks", [_item(report) for report in reports])
     else:

@@ -54,7 +54,8 @@ def compare_with_extract(
     site = open_site(config)
     filed = read_extract(_text(extract), _codes(codes))
     begin = _moment(since, site)
-    heard = site.read(lambda conn: list(_heard(conn, line, begin)))
+    as_sent = codes is not None  # else as the line's own table of codes makes them
+    heard = site.read(lambda conn: list(_heard(conn, line, begin, as_sent)))
     found = list(compare(heard, filed))
     counts = Counter(one.likeness for one in found)
     if as_json:
@@ -71,7 +72,7 @@ def compare_with_extract(
         raise typer.Exit(Status.WRONG)
 
 
-def _heard(conn: Connection, line: str, begin: float) -> Iterator[Filed]:
+def _heard(conn: Connection, line: str, begin: float, as_sent: bool) -> Iterator[Filed]:
     """What the line heard, oldest first, so that the last run is the last."""
     rows: list[dict[str, Any]] = []
     before: int | None = None
@@ -83,12 +84,15 @@ def _heard(conn: Connection, line: str, begin: float) -> Iterator[Filed]:
     for row in reversed(rows):
         if row["release_state"] in _HEARD:
             flag = row["abnormal_flags_raw"] or ""
-            yield Filed(row["sample_id"], row["test_code"], _value(row), row["unit"], flag)
+            code = row["test_code"] if as_sent else row["lis_code"] or row["test_code"]
+            unit = row["unit"] if as_sent else row["reported_unit"] or row["unit"]
+            yield Filed(row["sample_id"], code, _value(row, as_sent), unit, flag)
 
 
-def _value(row: dict[str, Any]) -> str:
+def _value(row: dict[str, Any], as_sent: bool) -> str:
     if row["value_number"] is not None and row["value_kind"] == "number":
-        return f"{row['comparator'] or ''}{row['value_number']}"
+        converted = None if as_sent else row["reported_value"]
+        return f"{row['comparator'] or ''}{converted or row['value_number']}"
     return str(row["value_text"] or row["value_raw"]).strip()
 
 

@@ -18,8 +18,9 @@ from middleware.store.connection import Connection
 from middleware.store.schema import OutboxState
 
 LOOPBACK = "127.0.0.1"  # where a line listens that names no host
-# What Twisted says of a connection that the other side ended in good order: no trouble.
-_GOOD_ENDS = ("Connection was closed cleanly.",)
+# What is said of a connection that ended in good order: by Twisted of the other side's end, by the shim of ours.
+_GOOD_ENDS = ("Connection was closed cleanly.", "the conversation has ended")
+_AWAY = ("waiting", "fault")
 
 _LINES = (
     ("line", "line"),
@@ -168,7 +169,7 @@ def line_row(line: dict[str, Any], site: Site) -> dict[str, Any]:
         "last": _last_message(line, site),
         "clock": _offset(line.get("clock_offset_s")),
         "usual": _usual(line.get("usually_every_s")),
-        "trouble": _trouble(line),
+        "trouble": trouble_of(line),
     }
 
 
@@ -188,9 +189,11 @@ def _usual(every_s: float | None) -> str:
 def _connector_row(connector: dict[str, Any], site: Site) -> dict[str, Any]:
     counts = {state.value: 0 for state in OutboxState} | connector.get("messages", {})
     oldest = show.moment(connector.get("oldest_waiting_at"), site.zone)
-    return {**connector, **counts, "oldest": oldest, "trouble": _trouble(connector)}
+    return {**connector, **counts, "oldest": oldest, "trouble": trouble_of(connector)}
 
 
-def _trouble(one: dict[str, Any]) -> str:
-    said = str(one.get("last_error", ""))
+def trouble_of(one: dict[str, Any]) -> str:
+    """What is wrong with a line or a connector, in words; "" when nothing is."""
+    is_away = one.get("state") in _AWAY  # then the reason is what stands now, not what came before
+    said = str((is_away and one.get("detail")) or one.get("last_error", ""))
     return "" if said in _GOOD_ENDS else said

@@ -9,6 +9,7 @@ from middleware.draft.evidence import Findings
 from middleware.draft.framing import needed_quirks
 from middleware.draft.hl7 import guess_hl7
 from middleware.draft.lis2 import guess_lis2
+from middleware.draft.listing import find_listing
 from middleware.draft.poct1a import guess_poct1a
 from middleware.draft.profile_text import profile_text
 from middleware.draft.reading import Recording
@@ -93,7 +94,8 @@ def _find(recording: Recording) -> tuple[Traffic, Findings]:
             return traffic, guess_poct1a(traffic.texts)
         return traffic, guess_hl7(traffic.texts, is_law=traffic.kind is Kind.LAW)
     is_on_line = any(byte in recording.data for byte in (b"\x02", b"\x05"))
-    for find in (find_telegrams, find_table) if is_on_line else (find_table, find_telegrams):
+    others = (find_table, find_telegrams, find_listing)
+    for find in (find_telegrams, *others) if is_on_line else others:
         found = find(recording.data)
         if found is not None:
             return found

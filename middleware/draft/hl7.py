@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from middleware.draft.columns_of import Column, column
 from middleware.draft.evidence import Confidence, Findings
-from middleware.draft.shapes import has_letters, id_score, is_full_time, is_number, is_unit
+from middleware.draft.shapes import (
+    has_letters,
+    id_score,
+    is_full_time,
+    is_number,
+    is_outcome,
+    is_unit,
+)
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import Message, Segment, parse
 
@@ -19,6 +26,7 @@ _FLAGS = frozenset(
 _STATUS = frozenset("CDFINOPRSUWX")  # HL7 2.5.1 table 0085
 _ATTACHED = frozenset(("ED", "RP"))
 _NEARLY_ALL = 0.95
+_SHORT_ID, _LONG_ID = 4, 6
 _SUPPLEMENTS = re.compile(
     r"mode|ref(erence)?[ _.]?group|^age$|remark|version|shelf|rack|tube|position", re.IGNORECASE
 )
@@ -139,7 +147,7 @@ def _guess_sample_id(scopes: Sequence[Scope], found: Findings) -> None:
             "The place of the sample id is not proven: scan a tube with a barcode and record its result."
         )
         return
-    best = max(filled, key=lambda one: one[1])[0]
+    best = _best_place(filled)
     others = [place.path for place, _ in filled if place is not best]
     paths: tuple[str, ...] = (best.path,)
     if best.path.startswith("SAC") and "SPM-2.1" in others:
@@ -156,6 +164,15 @@ def _guess_sample_id(scopes: Sequence[Scope], found: Findings) -> None:
     found.add(
         "specimen.sample_id", value, sure, f"{best.said} orders{also}; compare it with a tube"
     )
+
+
+def _best_place(filled: Sequence[tuple[Column, float]]) -> Column:
+    """The most likely place; a running number is on no tube where something longer stands."""
+    best = max(filled, key=lambda one: one[1])[0]
+    long = [one for one in filled if one[0].part_that(lambda text: len(text) >= _LONG_ID) == 1.0]
+    if long and best.part_that(lambda text: text.isdigit() and len(text) < _SHORT_ID) == 1.0:
+        return max(long, key=lambda one: one[1])[0]
+    return best
 
 
 def _orders(scopes: Sequence[Scope]) -> list[Scope]:
@@ -225,7 +242,9 @@ def _guess_result(scopes: Sequence[Scope], found: Findings) -> None:
         name = "OBX-3.5"
     if column(scopes, name).filled:
         found.likely("result.test_name", name, "the standard's place")
-    found.certain("result.value", "OBX-5", "the standard's place (HL7 2.5.1 7.4.2.5)")
+    plain = column(scopes, "OBX-5").part_that(lambda text: is_number(text) or is_outcome(text))
+    sure = Confidence.CERTAIN if plain == 1.0 else Confidence.LIKELY
+    found.add("result.value", "OBX-5", sure, "the standard's place (HL7 2.5.1 7.4.2.5)")
     _guess_unit(scopes, found)
     _guess_codes(scopes, found)
     _list_codes(scopes, found)

@@ -20,7 +20,8 @@ from middleware.draft.shapes import (
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.lis2 import Message, Record, parse_message
 
-_WIDE_FIELD, _SHORT_TEXT = 12, 6
+_WIDE_FIELD, _SHORT_TEXT, _SEVERAL = 12, 6, 5
+_FOR_PADDING = 1.5
 STRONG_ID = 1.9
 """Score of a text that is filled in every order and at least six characters long."""
 _OTHER_PLACES = (
@@ -159,8 +160,10 @@ def _guess_sample_id(records: Records, found: Findings) -> None:
     for path, usual in _OTHER_PLACES:
         other = column(orders, path)
         standing = _standing(other, orders)
-        if standing >= STRONG_ID and standing + usual > best_score:
-            best, best_score = other, standing + usual
+        worth = standing + usual
+        worth += _FOR_PADDING if is_padded(other) and not is_padded(standard) else 0.0
+        if standing >= STRONG_ID and worth > best_score:
+            best, best_score = other, worth
     if best is standard and score < 1.0:
         best = _of_the_patient(records, orders) or standard
     _say_sample_id(best, standard, orders, found)
@@ -225,7 +228,8 @@ def _say_sample_id(
     lengths = sorted({len(text) for text in best.filled})
     span = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     why = f"filled in {len(best.filled)} of {len(best.texts)} orders, {span} characters{also}; compare it with a tube"
-    usable = is_usual or best.path == "O-3.1" or is_padded(best)
+    is_proven_often = len(best.filled) == best.distinct == len(best.texts) >= _SEVERAL
+    usable = is_usual or best.path == "O-3.1" or is_padded(best) or is_proven_often
     found.add(
         "specimen.sample_id", best.path, Confidence.LIKELY if usable else Confidence.GUESS, why
     )

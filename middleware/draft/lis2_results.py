@@ -12,6 +12,7 @@ from middleware.draft.shapes import (
     has_letters,
     is_full_time,
     is_number,
+    is_outcome,
     is_time,
     is_unit,
 )
@@ -131,7 +132,11 @@ def _guess_value(results: Sequence[Record], found: Findings) -> None:
     parts = [column(results, f"R-4.{number}") for number in range(1, 9)]
     filled = [one for one in parts if one.filled]
     is_split = any("^" in record.field(4).rstrip("^") or _is_split(record) for record in results)
-    if not is_split:
+    if not is_split and whole.part_that(_is_plain_value) < 1.0:
+        found.likely(
+            "result.value", "R-4", "the standard's place (LIS02-A2 9.4); what do its words mean?"
+        )
+    elif not is_split:
         found.certain("result.value", "R-4", "the standard's place (LIS02-A2 9.4), one part")
     elif len(filled) == 1:
         found.likely("result.value", filled[0].path, "only this component is ever filled")
@@ -147,6 +152,10 @@ def _guess_value(results: Sequence[Record], found: Findings) -> None:
             "R-4",
             "values stand in several components; those are held until a rule says which",
         )
+
+
+def _is_plain_value(text: str) -> bool:
+    return is_number(text) or is_outcome(text)
 
 
 def _is_split(record: Record) -> bool:
@@ -231,6 +240,9 @@ def _guess_time(results: Sequence[Record], found: Findings) -> None:
         why = f"{first.said} results, with times" + (
             "" if len(full) == 1 else "; R-12 is when it began (LIS02-A2 9.12)"
         )
+        reported = column(results, "O-23")
+        if first.share < 1.0 and reported.filled and reported.part_that(is_full_time) == 1.0:
+            paths = (*paths, "O-23")
         value = first.path if first.share == 1.0 or len(paths) == 1 else paths
         found.add(
             "result.measured_at", value, Confidence.CERTAIN if is_clear else Confidence.LIKELY, why

@@ -6,7 +6,16 @@ import re
 from dataclasses import dataclass
 
 from middleware.draft.log_lines import Line, cut_lines, mark_of_analyzer
-from middleware.draft.text_forms import Form, form_of, from_carets, from_hex, from_names
+from middleware.draft.text_forms import (
+    Form,
+    form_of,
+    from_carets,
+    from_escapes,
+    from_hex,
+    from_names,
+    from_numbers,
+    without_pictures,
+)
 from middleware.errors import WireError
 from middleware.wire.capture import FIRST_LINE, Way, read_capture
 from middleware.wire.lis1.frame import checksum
@@ -31,6 +40,15 @@ class Recording:
     notes: tuple[str, ...] = ()
 
 
+_BACK = {
+    Form.NAMES: from_names,
+    Form.CARETS: from_carets,
+    Form.ESCAPES: from_escapes,
+    Form.NUMBERS: from_numbers,
+    Form.HEX: from_hex,
+}
+
+
 class NoRecording(WireError):
     """The file holds nothing that an analyzer could have sent."""
 
@@ -48,6 +66,7 @@ def read_recording(data: bytes) -> Recording:
         raise NoRecording("the file is empty", what_to_do="Record at least one result.")
     if data.startswith(FIRST_LINE.encode()):
         return _of_capture(data)
+    data = without_pictures(data)
     text = data.decode("latin-1")
     lines, is_fronted = ([], False) if _is_plain(data) else cut_lines(text)
     body = "\n".join(line.text for line in lines) if is_fronted else text
@@ -90,7 +109,7 @@ def _of_log(lines: list[Line], form: Form, *, is_fronted: bool) -> Recording:
         )
         lines = [line for line in lines if line.mark in (ours, "")]
     text = "\n".join(line.text for line in lines)
-    back = {Form.NAMES: from_names, Form.CARETS: from_carets, Form.HEX: from_hex}.get(form)
+    back = _BACK.get(form)
     data = back(text) if back is not None else text.encode("latin-1")
     data = _without_replies(data)
     mended = _with_line_ends(data)

@@ -18,6 +18,7 @@ _NEVER_A_TEST = re.compile(
 )
 _MOSTLY = 0.6
 _FEW_OF = 0.3
+_COUNTED = re.compile(r"10(?:\^(\d+))?/([A-Za-z]+)")
 _POWER = re.compile(r"10\^\(-(\d)\)(.+)")
 _FLAG_TABLE = {
     "+": "high",
@@ -73,7 +74,7 @@ def _long(sheet: Sheet, test: str, values: Sequence[str], found: Findings) -> No
         found.guess("protocol.wide", {"columns": tuple(measured)}, "each of them is a result")
     else:
         texts = sheet.filled(measured[0])
-        is_clear = sum(map(is_number, texts)) > _MOSTLY * len(texts) and len(measured) == 1
+        is_clear = all(map(is_number, texts)) and len(measured) == 1
         sure = Confidence.CERTAIN if is_clear else Confidence.LIKELY
         found.add("result.value", measured[0], sure, "its heading, and what stands in it")
     units = named(sheet, "unit")
@@ -126,16 +127,23 @@ def _wide_with_units(sheet: Sheet, names: Sequence[str], found: Findings) -> Non
             f"columns named {mark} beside the tests",
         )
     found.likely("protocol.wide", wide, f"{len(names)} headings")
-    scales = {
-        unit: {"unit": power[2], "factor": f"0.{'0' * (int(power[1]) - 1)}1"}
-        if power
-        else {"unit": unit}
-        for unit in units
-        for power in [_POWER.fullmatch(unit)]
-    }
+    scales = {unit: _scale(unit) for unit in units}
     if any("factor" in one for one in scales.values()):
         found.likely("units", scales, "units that hold a power of ten: what does each mean?")
         found.likely("values.rules", ("unit_scale",), "the factors of [units]")
+
+
+def _scale(unit: str) -> dict[str, str]:
+    """What a number in a scaled unit means: `10^(-1)%` are tenths of a %, `10/uL` hundredths of 10^3/uL."""
+    tenths = _POWER.fullmatch(unit)
+    if tenths is not None:
+        return {"unit": tenths[2], "factor": f"0.{'0' * (int(tenths[1]) - 1)}1"}
+    counted = _COUNTED.fullmatch(unit)
+    exponent = int(counted[1] or 1) if counted is not None else 0
+    if counted is None or exponent % 3 == 0:
+        return {"unit": unit}
+    missing = 3 - exponent % 3
+    return {"unit": f"10^{exponent + missing}/{counted[2]}", "factor": f"0.{'0' * (missing - 1)}1"}
 
 
 def _mark_beside(sheet: Sheet, tests: Sequence[str]) -> str:

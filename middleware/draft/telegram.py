@@ -28,7 +28,7 @@ from middleware.wire.capture import lossless
 _DELIMITERS = ("\x1e", "\x1c", "\x1f", "|", ";", ",", "\t", "~")
 _FEWEST_FIELDS, _FEWEST_GROUPS = 6, 3
 _PAIR = re.compile(
-    r"(?<!\S)(?P<test>[A-Za-z0-9][\w+#%.-]{0,7}) +(?P<value>[-+<>]?\d+(?:\.\d*)?)(?P<mark>[^\s\d.]{0,3}) *"
+    r"(?<!\S)(?P<test>[A-Za-z0-9][\w+#%.-]{0,7}) +(?P<value>[-+<>]?\d{1,8}(?:\.\d{0,6})?)(?P<mark>[^\s\d.]{0,3}) *"
 )
 _VALUE_WITH_UNIT = re.compile(r" *[<>]?[0-9.]+ +[^0-9 ]\S* *")
 _MOSTLY = 0.7
@@ -153,7 +153,7 @@ def _time_places(said: dict[str, list[str]], found: Findings) -> tuple[str, str]
     if not days or not clocks:
         return "", ""
     day, clock = next(iter(days)), next(iter(clocks))
-    found.likely("protocol.joined", {"measured": (day, clock)}, "a day and a time")
+    found.likely("protocol.joined.measured", (day, clock), "a day and a time")
     layout = f"{days[day][0]} {clocks[clock][0]}"
     why = "their shape" + ("" if days[day][1] else "; day and month could be the other way round")
     found.guess("result.measured_at", {"path": "joined.measured", "format": layout}, why)
@@ -267,6 +267,17 @@ def _say_columns(columns: Sequence[Sequence[str]], found: Findings) -> None:
         found.guess("result.unit", "part.unit", "what stands behind it")
     else:
         found.guess("result.value", "column.value", "the first number of each group")
+    sign = [number for number, texts in enumerate(columns) if number and _are_signs(texts)]
+    if sign:
+        places["sign"] = (sign[0] + 1, sign[0] + 1)
+        number = str(found.guesses["result.value"].value)
+        found.guess(
+            "protocol.joined.value",
+            ("column.sign", number),
+            "the sign stands in a field of its own",
+        )
+        found.guess("protocol.nothing", ("=",), "beside a number: neither less nor more")
+        found.guess("result.value", "joined.value", "sign and number together")
     flag = [number for number, texts in enumerate(columns) if number and _are_flags(texts)]
     if flag:
         places["flag"] = (flag[0] + 1, flag[0] + 1)
@@ -278,6 +289,11 @@ def _say_columns(columns: Sequence[Sequence[str]], found: Findings) -> None:
     for name, place in places.items():
         found.guess(f"protocol.groups.columns.{name}", place, "its place in the group")
     _list_codes(columns[0], found)
+
+
+def _are_signs(texts: Sequence[str]) -> bool:
+    words = {text.strip() for text in texts}
+    return bool(words & {"=", "<", ">"}) and words <= {"=", "<", ">", "*", "~", ""}
 
 
 def _are_flags(texts: Sequence[str]) -> bool:
@@ -292,7 +308,8 @@ def _guess_fixed(framed: Framed, found: Findings) -> bool:
     text = max(framed.texts, key=len)[:_LONGEST_TELEGRAM]
     starts = [token.start() for token in re.finditer(r"(?<!\S)\S", text)][:_MOST_TOKENS]
     run = _even_run([pair for at in starts if (pair := _PAIR.match(text, at))])
-    if len(run) < _FEWEST_GROUPS:
+    tests = {one["test"] for one in run}
+    if len(run) < _FEWEST_GROUPS or len(tests) < len(run):
         return False
     start, width = run[0].start(), run[1].start() - run[0].start()
     places: dict[str, tuple[int, int]] = {

@@ -17,6 +17,8 @@ class Form(StrEnum):
     CAPTURE = "a capture of Labwire"
     NAMES = "text with control characters by name, such as <STX>"
     CARETS = "text in caret notation, such as ^B"
+    ESCAPES = "text with escapes of a programming language, such as \\x02"
+    NUMBERS = "a list of the bytes as decimal numbers"
     HEX = "a hex dump"
 
 
@@ -59,6 +61,22 @@ _LINE_ENDS = re.compile(r"\r\n|\n|\r")
 _MOST = 0.7
 
 
+# U+2400 and following: how terminal programs show control characters.
+_PICTURES = re.compile("[\u2400-\u2420]")
+
+
+def without_pictures(data: bytes) -> bytes:
+    """Text in UTF-8 that shows control characters as pictures (`␂`), with their names instead."""
+    if b"\xe2\x90" not in data:
+        return data
+    text = data.decode("utf-8", "replace")
+    named = _PICTURES.sub(
+        lambda found: f"<{Control(ord(found[0]) - 0x2400).name}>" if found[0] != "\u2420" else " ",
+        text,
+    )
+    return named.encode("latin-1", "replace")
+
+
 def form_of(data: bytes) -> Form:
     """How these bytes are written down; never raises."""
     if _RAW_CONTROLS.search(data):
@@ -66,8 +84,12 @@ def form_of(data: bytes) -> Form:
     text = data.decode("latin-1")
     if _pair_of(text) is not None:
         return Form.NAMES
+    if _ESCAPED_FRAME.search(text):
+        return Form.ESCAPES
     if _CARET_FRAME.search(text):
         return Form.CARETS
+    if _NUMBERS.fullmatch(text) and _raw_of(text):
+        return Form.NUMBERS
     lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
     dumped = [line for line in lines if _HEX_LINE.fullmatch(line)]
     is_dump = any(len(_PAIR.findall(line)) > 3 for line in dumped)  # noqa: PLR2004
@@ -106,6 +128,47 @@ def from_names(text: str) -> bytes:
         return chr(_CODES[found[1].upper()] if found[1] else int(found[2], 16))
 
     return _NAMED[pair].sub(replace, text).encode("latin-1", "replace")
+
+
+def from_escapes(text: str) -> bytes:
+    """Bytes of a string as programs print it; line ends of the log mean nothing where they are escaped too."""
+    if "\\r" in text or "\\n" in text or "\\x0" in text:
+        text = _LINE_ENDS.sub("", text)
+    strings = [one[1] or one[2] or "" for one in _PRINTED.finditer(text)]
+    pieces = strings or [text]
+    return _ESCAPE.sub(_unescaped, "".join(pieces)).encode("latin-1", "replace")
+
+
+_ESCAPED_FRAME = re.compile(
+    r"\\(?:x|u00)0[2-5bB](?![0-9A-Fa-f])|\\(?:x|u00)(?:02[0-7]?[A-Z]|0b?MSH)|\\00[2-5]"
+)
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u00([0-9A-Fa-f]{2})|00([0-7])|([rntf\\\"'/]))")
+_PRINTED = re.compile(r"""[bu]?(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")""")
+_SINGLE = {"r": "\r", "n": "\n", "t": "\t", "f": "\f"}
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    digits = found[1] or found[2]
+    if digits:
+        return chr(int(digits, 16))
+    return chr(int(found[3], 8)) if found[3] else _SINGLE.get(found[4], found[4])
+
+
+_NUMBERS = re.compile(r"[\s\[({]*\d{1,3}(?:[\s,;]+\d{1,3}){9,}[\s,;\])}]*")
+
+
+def from_numbers(text: str) -> bytes:
+    """Bytes of a list of decimal numbers."""
+    return _raw_of(text)
+
+
+def _raw_of(text: str) -> bytes:
+    """The bytes of the list; empty when a number is none, or when no control character is among them."""
+    numbers = [int(one) for one in re.findall(r"\d+", text)]
+    if max(numbers) > 255:  # noqa: PLR2004
+        return b""
+    data = bytes(numbers)
+    return data if _RAW_CONTROLS.search(data) else b""
 
 
 def from_carets(text: str) -> bytes:

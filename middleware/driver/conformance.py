@@ -26,8 +26,6 @@ _SUPPORTED = "Supported:"
 _LIMITS = re.compile(
     r"\b(limits?|limitations|not|no|unknown|only|until|never|held)\b", re.IGNORECASE
 )
-_GUESS = re.compile(r"(?m)^# guess: .*\n(\S+)")
-_LIKELY = re.compile(r"(?m)^# likely: .*\n(\S+)")
 _GENERIC = "generic_"  # names tolerances ahead, for analyzers that nobody has seen
 _LONGEST_LIST = 8
 
@@ -102,6 +100,27 @@ def folders_in(place: Path) -> list[Path]:
     return sorted(path.parent for path in place.glob(f"**/{PROFILE_FILE}"))
 
 
+def accept_cases(folder: Path, catalogue: Catalogue) -> list[Path]:
+    """Write what each case reads now as its expected outcome; the files that changed.
+
+    Raises DriverError when the profile makes no driver, OSError when a case cannot be read or written.
+    """
+    text = (folder / PROFILE_FILE).read_text(encoding="utf-8")
+    driver = catalogue.make(read_profile(text, PROFILE_FILE, folder))
+    changed = []
+    for case in _cases(folder):
+        came = json.dumps(outcome(play_case(case, driver)), indent=1, ensure_ascii=False) + "\n"
+        path = case / EXPECTED
+        if not path.is_file() or path.read_text(encoding="utf-8") != came:
+            path.write_text(came, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def _cases(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / CASES).glob("*") if path.is_dir())
+
+
 # -- profile and documents -------------------------------------------------------------------------
 
 
@@ -139,14 +158,13 @@ def _check_profile(folder: Path, profile: Profile, report: Report) -> None:
             "[transport] is not declared: any line is taken. Say whether the analyzer dials, listens, has a "
             "serial port or writes files.",
         )
-    guesses = _GUESS.findall(text)
+    guesses, likely = _marked(text, "guess"), _marked(text, "likely")
     if guesses:
         report.add(
             Weight.MISSING,
             f"{len(guesses)} keys are still marked as guesses ({_some(guesses)}): check each against "
             "the analyzer, then take its remark away.",
         )
-    likely = _LIKELY.findall(text)
     if likely:
         report.add(
             Weight.REMARK,
@@ -155,6 +173,18 @@ def _check_profile(folder: Path, profile: Profile, report: Report) -> None:
         )
     if not profile.identify and not profile.id.startswith(_GENERIC):
         report.add(Weight.REMARK, "[identify] is empty: a wrong cable would not be noticed.")
+
+
+def _marked(text: str, word: str) -> list[str]:
+    """The keys, with their sections, below a remark that a draft has left."""
+    section, is_marked, keys = "", False, []
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[] ")
+        elif is_marked:
+            keys.append(f"{section}.{line.partition('=')[0].strip()}")
+        is_marked = line.startswith(f"# {word}: ")
+    return keys
 
 
 def _some(names: list[str]) -> str:
@@ -209,7 +239,7 @@ def _check_sample(folder: Path, profile: Profile, report: Report) -> None:
 
 
 def _check_cases(folder: Path, driver: Driver, report: Report) -> list[dict[str, Any]]:
-    cases = sorted(path for path in (folder / CASES).glob("*") if path.is_dir())
+    cases = _cases(folder)
     if not cases:
         report.add(
             Weight.MISSING,

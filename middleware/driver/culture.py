@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from middleware.driver.rules import PathField, PathText, Section
+from middleware.errors import DriverError
 from middleware.model import Isolate, Result
 
 
@@ -49,6 +50,16 @@ class CultureSection(Section):
     )
 
 
+def refuse_culture(driver_id: str, section: CultureSection | None) -> None:
+    """For protocols that cannot read cultures: DriverError when a profile expects it, lest nobody notices."""
+    if section is not None:
+        raise DriverError(
+            f"{driver_id}: this protocol does not read cultures",
+            what_to_do="Leave out [culture]; hl7 and lis2 read them.",
+            field="culture",
+        )
+
+
 def bind(results: Sequence[Result]) -> tuple[Result, ...]:
     """The results with each isolate's organism, and each susceptibility's parent.
 
@@ -76,16 +87,20 @@ def _bound(one: Result, isolate: Isolate, named: dict[tuple[str, str], list[Resu
 
 def _doubt(isolate: Isolate, found: Sequence[Result]) -> str:
     """Why the organism is not certain; "" when it is."""
-    if not isolate.number:
+    if not isolate.number and not isolate.test_code:
         return "the result follows from another, and names no isolate"
     organisms = {one.isolate.organism for one in found if one.isolate is not None}
     if not organisms or "" in organisms:
-        return f"nothing in the message names the organism of isolate {isolate.number}"
+        return f"nothing in the message names the organism of {_called(isolate)}"
     if len(organisms) > 1:
-        return f"isolate {isolate.number} is identified as {' and as '.join(sorted(organisms))}"
+        return f"{_called(isolate)} is identified as {' and as '.join(sorted(organisms))}"
     names = {text.strip().casefold() for one in found for text in (one.value.raw, one.value.text)}
     names |= {part.strip() for name in names for part in name.split("^")}
     if isolate.organism and isolate.organism.casefold() not in names:
         organism = next(iter(organisms))
-        return f"the order is for {isolate.organism}, and isolate {isolate.number} is {organism}"
+        return f"the order is for {isolate.organism}, and {_called(isolate)} is {organism}"
     return ""
+
+
+def _called(isolate: Isolate) -> str:
+    return f"isolate {isolate.number}" if isolate.number else "the isolate without a number"

@@ -88,7 +88,8 @@ class Profile(Section):
         examples=[{"G/L": "10*9/L", "10^(-1)%": {"unit": "%", "factor": "0.1"}}],
     )
     culture: CultureSection | None = Field(
-        default=None, description="Microbiology: which isolate a result is of. Read by hl7 and lis2."
+        default=None,
+        description="Microbiology: which isolate a result is of. Read by hl7 and lis2.",
     )
     hook: HookSection = Field(default=HookSection(), description="Code for what no key can say.")
     protocol: Mapping[str, Any] = Field(

@@ -1,7 +1,7 @@
 """What a driver's protocol can say in the analyzer's place: texts at the places of a profile, written as a message.
 
-A test bench speaks as an analyzer by turning its profile round: for each path a text. How texts become records, segments,
-rows or telegrams only the protocol knows; it offers that as a `Voice`. A driver without one has no twin.
+A test bench speaks as an analyzer by turning its profile round: for each path a text. How texts become records,
+segments, rows or telegrams only the protocol knows; it offers that as a `Voice`. A driver without one has no twin.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from middleware.model import AbnormalFlag, ResultStatus
 from middleware.wire.link import Link
 
 Texts = Mapping[str, str]
-"""Path to text, both as the profile writes them. A text may hold the protocol's usual component delimiter as structure."""
+"""Path to text, both as the profile writes them. A text may hold the usual component delimiter as structure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,13 @@ class Said:
 class Dialect:
     """What the inversion of a profile must know of its protocol.
 
-    `of_message` and `of_result`: paths that a whole message shares, and that each result has for itself, or their
-    beginnings up to a mark (`R-`, `column.`); all others a specimen shares. `flags`, `statuses`: codes where the profile has no table. `control`: place and text of
-    the standard's own mark of a control. `sets`: texts that only occur together (a column with its unit), of which a
-    result takes one. `patterns`: how a text must be written; `widths`: how long it may be. `name_delimiter` stands
-    between the parts of a name, `component` between those of a field. `is_value_needed`: an empty value is no result.
-    `of_controls`: beginnings of paths that only a control has. `time_words`: words of a time, and what they stand for.
+    `of_message`, `of_result`: paths that a whole message shares, and that each result has for itself, or their
+    beginnings up to a mark (`R-`, `column.`); all others a specimen shares. `flags`, `statuses`: codes where the
+    profile has no table. `control`: place and text of the standard's own mark of a control. `sets`: texts that only
+    occur together (a column with its unit), of which a result takes one. `patterns`: how a text must be written;
+    `widths`: how long it may be. `name_delimiter` stands between the parts of a name, `component` between those of a
+    field. `is_value_needed`: an empty value is no result. `of_controls`: beginnings of paths that only a control has.
+    `time_words`: words of a time, and what they stand for.
     """
 
     of_message: tuple[str, ...]

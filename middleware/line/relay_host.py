@@ -93,10 +93,11 @@ class HostSide:
     def leave(self) -> None:
         """The analyzer has gone: give the host what waits, then end. Nothing is reported any more."""
         self._is_left = True
-        if not self._is_owed:
+        if self.shim is None and not self._waiting:
             self._end()
-        else:
-            self._timer = self._reactor.callLater(TAKES_WITHIN_S, self._give_up)
+            return
+        self._timer = self._reactor.callLater(TAKES_WITHIN_S, self._give_up)
+        self._close_when_said()
 
     def forget(self) -> None:
         """What waited for the host was of an analyzer that has gone."""
@@ -158,10 +159,6 @@ class HostSide:
 
     # -- inside -----------------------------------------------------------------------------------
 
-    @property
-    def _is_owed(self) -> bool:
-        return bool(self._waiting) or self.is_blocked
-
     def _heard(self, data: bytes) -> None:
         if not self._is_left:
             self._relay.host_said(data)
@@ -174,17 +171,17 @@ class HostSide:
             data = bytes(self._waiting)
             self._waiting.clear()
             self.shim.send_message(data)
-        self._end_if_left()
+        if self._is_left:
+            self._close_when_said()
+
+    def _close_when_said(self) -> None:
+        """In good order: what Twisted and the system hold of it still goes out."""
+        if self.shim is not None and not self._waiting:
+            self.shim.close("the analyzer ended the connection")
 
     def _drained(self) -> None:
-        if self._is_left:
-            self._end_if_left()
-        else:
+        if not self._is_left:
             self._relay.host_drained()
-
-    def _end_if_left(self) -> None:
-        if self._is_left and not self._is_owed:
-            self._end()
 
     def _give_up(self) -> None:
         self._timer = None

@@ -20,7 +20,7 @@ from middleware.delivery.gauge import BacklogRow, read_backlog, tell_backlog
 from middleware.monitor.certificates import CertificateWatch
 from middleware.observe.events import DiskGauged, LoopLagged, StoreFailed
 from middleware.observe.health import Health, WarnableCode
-from middleware.store import journal, outbox
+from middleware.store import codes, journal, outbox
 from middleware.store.connection import Connection
 from middleware.store.reader import Reader
 from middleware.store.schema import JournalState, OutboxState
@@ -123,7 +123,7 @@ class Watch:
 
     async def _look_at_store(self) -> None:
         try:
-            backlog, unreadable = await self._parts.reader.read(self._read)
+            backlog, unreadable, unmapped = await self._parts.reader.read(self._read)
         except Exception as error:  # noqa: BLE001 - the writer says what is wrong with the store; here it is only looked at
             StoreFailed("watch", f"{type(error).__name__}").emit()
             return
@@ -135,12 +135,18 @@ class Watch:
             health.raise_warning(WarnableCode.UNREADABLE_MESSAGES, "", f"{unreadable} wait.")
         else:
             health.clear(WarnableCode.UNREADABLE_MESSAGES)
+        if unmapped:
+            count = f"{unmapped} results" if unmapped < codes.COUNTED_MAX else "Very many results"
+            health.raise_warning(WarnableCode.UNMAPPED_CODES, "", f"{count} wait for a code.")
+        else:
+            health.clear(WarnableCode.UNMAPPED_CODES)
 
-    def _read(self, conn: Connection) -> tuple[list[BacklogRow], int]:
+    def _read(self, conn: Connection) -> tuple[list[BacklogRow], int, int]:
         waiting = journal.counts_for_people(conn)
         # Also those that the settings do not name any more: what waits for them must be seen.
         connectors = dict.fromkeys([*self._parts.alert_after_s, *outbox.counts(conn)])
-        return read_backlog(conn, connectors), waiting.get(JournalState.UNREADABLE, 0)
+        unreadable = waiting.get(JournalState.UNREADABLE, 0)
+        return read_backlog(conn, connectors), unreadable, codes.unmapped_count(conn)
 
     def _judge_backlog(self, connector: str, waiting: int, oldest_at: float | None) -> None:
         health = self._parts.health

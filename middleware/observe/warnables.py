@@ -30,6 +30,7 @@ class WarnableCode(StrEnum):
     LINE_DOWN = "line-down"
     LINE_DRIVER_FAULT = "line-driver-fault"
     UNREADABLE_MESSAGES = "unreadable-messages"
+    UNMAPPED_CODES = "unmapped-codes"
     PEER_REFUSED = "peer-refused"
     TLS_REFUSED = "tls-refused"
     TLS_FILES_BAD = "tls-files-bad"
@@ -145,6 +146,14 @@ _ROWS = (
         "Accepted messages that the driver could not decode are kept and wait for a person.",
         "Look at `labwire messages list --state unreadable`, mend the profile, "
         "then `labwire messages replay`.",
+    ),
+    Warnable(
+        WarnableCode.UNMAPPED_CODES,
+        "Test codes have no row in the table of codes",
+        Severity.MEDIUM,
+        "Results are held because nothing says under which code the LIS gets them.",
+        "Look at `labwire codes unmapped`, add rows to the table, start the node anew, "
+        "then `labwire codes release`.",
     ),
     Warnable(
         WarnableCode.PEER_REFUSED,

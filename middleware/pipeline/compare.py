@@ -1,7 +1,7 @@
 """Compares what a line heard in shadow with an extract of what the LIS filed: the evidence for a cut over.
 
 A test on a specimen is compared as a whole: the LIS has one value of it, the analyzer may have measured it several
-times. It is the same when the LIS has one of the values that we heard; numbers are compared as numbers, all else as text.
+times. It is the same when the LIS has one of the values that we heard; numbers are compared as such, all else as text.
 """
 
 from __future__ import annotations

@@ -172,6 +172,8 @@ class Preparation:
             has_time = first.measured.at is not None  # "0000…" or a mere day is no time
             for result in alike:
                 row = columns | result_columns(result)
+                if result.isolate is not None:
+                    row |= isolate_columns(result)
                 row["fingerprint"] = mark = fingerprint(begun, row)
                 findings = self._review(result, context, checks)
                 if codes is not None and role is SampleRole.PATIENT:
@@ -183,7 +185,6 @@ class Preparation:
                 )
                 one = PreparedResult(row, mark, role, findings, has_time, may_follow, destinations)
                 if result.isolate is not None:
-                    row.update(isolate_columns(result))
                     one.parent_record = result.parent.record if result.parent is not None else 0
                     has_isolates = True
                 prepared.append(one)

@@ -104,6 +104,9 @@ def fingerprint(begun: blake2b, row: Mapping[str, Any]) -> bytes:
     whole = begun.copy()
     whole.update(b"%d" % row["run"])
     whole.update(_joined(_of_result(row)))
+    isolate = row.get("isolate")
+    if isolate:  # the same susceptibility of what is called another organism now is no repetition
+        whole.update(_joined((isolate,)))
     return whole.digest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from operator import attrgetter
 
 from middleware.routing.code_csv import CodeFault
 from middleware.routing.code_row import ANY, NOT_SENT, CodeFate, CodeRow, CodeTable
@@ -11,8 +12,6 @@ from middleware.routing.codes import asks_for
 
 ROWS_OF_ONE_CODE_MAX = 200
 """Rows of one test code are compared with each other; more of them are a mistake."""
-
-_KEYS = ("line", "driver", "analyzer", "module", "specimen_type", "unit")
 
 
 def faults_between_rows(table: CodeTable) -> Iterator[CodeFault]:
@@ -27,8 +26,15 @@ def faults_between_rows(table: CodeTable) -> Iterator[CodeFault]:
     yield from _one_code_for_two_tests(table.rows)
 
 
+_keys_of = attrgetter("line", "driver", "analyzer", "module", "specimen_type", "unit")
+
+
 def _claimed_twice(rows: Sequence[CodeRow]) -> Iterator[CodeFault]:
-    for one, other in combinations(rows, 2):
+    keys = [_keys_of(row) for row in rows]
+    for (at, one), (other_at, other) in combinations(enumerate(rows), 2):
+        pairs = zip(keys[at], keys[other_at], strict=True)
+        if any(mine != others and mine and others for mine, others in pairs):
+            continue  # nearly all: no result has both
         if one.target == other.target or not _can_both_fit(one, other):
             continue
         mine, others = asks_for(one), asks_for(other)
@@ -43,12 +49,11 @@ def _claimed_twice(rows: Sequence[CodeRow]) -> Iterator[CodeFault]:
 
 
 def _can_both_fit(one: CodeRow, other: CodeRow) -> bool:
-    if not _overlap_in_time(one, other):
-        return False
-    if ANY not in (one.test_detail, other.test_detail) and one.test_detail != other.test_detail:
-        return False
-    pairs = ((getattr(one, key), getattr(other, key)) for key in _KEYS)
-    return all("" in pair or pair[0] == pair[1] for pair in pairs)
+    """Of two rows whose keys do not exclude each other: the same detail, on the same day."""
+    is_same_detail = ANY in (one.test_detail, other.test_detail) or (
+        one.test_detail == other.test_detail
+    )
+    return is_same_detail and _overlap_in_time(one, other)
 
 
 def _one_code_for_two_tests(rows: Sequence[CodeRow]) -> Iterator[CodeFault]:

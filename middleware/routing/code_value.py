@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from middleware.model import ValueKind
@@ -63,8 +64,10 @@ class Conversion:
         if self.decimals is None:
             moved = power_of_ten(self.factor) or 0
             return _without_exponent(Decimal((sign, digits, exponent + moved)))
-        exact = Fraction(value) * self.factor
-        return _rounded(exact, self.decimals, _OUTWARD.get(comparator, self.rounding))
+        above, below = value.as_integer_ratio()
+        how = _OUTWARD.get(comparator, self.rounding)
+        ratio = (above * self.factor.numerator, below * self.factor.denominator)
+        return _rounded(ratio, self.decimals, how)
 
 
 def _without_exponent(value: Decimal) -> Decimal:
@@ -75,18 +78,15 @@ def _without_exponent(value: Decimal) -> Decimal:
     return value
 
 
-def _rounded(exact: Fraction, decimals: int, rounding: Rounding | _Outward) -> Decimal:
-    """`exact` with that many digits after the point, worked out with whole numbers."""
-    whole, rest = divmod(exact * 10**decimals, 1)
-    half = Fraction(1, 2)
-    is_up = {
-        _Outward.UP: rest > 0,
-        _Outward.DOWN: False,
-        Rounding.HALF_EVEN: rest > half or (rest == half and whole % 2 == 1),
-        Rounding.HALF_UP: rest > half or (rest == half and exact > 0),
-    }[rounding]
-    number = int(whole) + is_up
-    return Decimal((int(number < 0), tuple(map(int, str(abs(number)))), -decimals))
+def _rounded(ratio: tuple[int, int], decimals: int, rounding: Rounding | _Outward) -> Decimal:
+    """The exact `ratio` with that many digits after the point, worked out with whole numbers."""
+    above, below = ratio
+    number, rest = divmod(above * 10**decimals, below)  # `number` is the one below
+    if rest and rounding is not _Outward.DOWN:
+        side = 2 * rest - below
+        is_half_up = number % 2 == 1 if rounding is Rounding.HALF_EVEN else above > 0
+        number += rounding is _Outward.UP or side > 0 or (side == 0 and is_half_up)
+    return Decimal(f"{number}E-{decimals}")
 
 
 def reported(row: Mapping[str, Any], conversion: Conversion) -> dict[str, Any]:
@@ -110,8 +110,12 @@ def range_in(text: str, conversion: Conversion) -> str:
     is_same = conversion.factor == 1
     if is_same:
         return text  # the value is only rounded; its limits stay as the analyzer has them
-    if len(text) > RANGE_MAX:
-        return ""
+    return _range_in(text, conversion) if len(text) <= RANGE_MAX else ""
+
+
+@lru_cache(maxsize=4096)
+def _range_in(text: str, conversion: Conversion) -> str:
+    """Cached: an analyzer sends the same range with every result of a test."""
     try:
         found = _BETWEEN.fullmatch(text)
         if found is not None:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from middleware.driver.units import UCUM
 from middleware.model import Finding, VerdictKind
 from middleware.payload.hl7_time import zone
 from middleware.routing.code_row import ANY, NOT_SENT, CodeFate, CodeRow, CodeTable
@@ -87,11 +88,25 @@ class _Asked:
         if column == "test_detail":
             return row.test_detail in (ANY, self.test_detail)
         wanted, given = getattr(row, column), getattr(self, column)
-        if wanted in ("", given):
+        if not wanted:
             return True
         if wanted == NOT_SENT:
             return not given
-        return column == "unit" and bool(self.unit_ucum) and wanted == self.unit_ucum
+        return self._has_unit(wanted) if column == "unit" else bool(wanted == given)
+
+    def _has_unit(self, wanted: str) -> bool:
+        """As sent or in UCUM. Where the driver knows that this analyzer means something else by the same letters
+        (`g/L` for 10*9/L), those letters alone are not enough."""
+        if wanted == self.unit_ucum:
+            return True
+        usual = UCUM.get(wanted, "")
+        return wanted == self.unit and (not (self.unit_ucum and usual) or usual == self.unit_ucum)
+
+    def words(self, column: str) -> str:
+        """What the result has in a key column, for a person."""
+        said = getattr(self, column) or "not sent"
+        is_other = column == "unit" and self.unit_ucum not in ("", self.unit)
+        return f"{_KEY_WORDS[column]} {said}" + (f" (UCUM {self.unit_ucum})" if is_other else "")
 
 
 _KEYS = ("test_detail", "analyzer", "module", "specimen_type", "unit")
@@ -254,12 +269,11 @@ def _no_row(asked: _Asked, rows: Sequence[CodeRow], day: date | None, name: str)
 
 def _no_row_fits(asked: _Asked, rows: Sequence[CodeRow], name: str) -> Finding:
     wrong = [key for key in _KEYS if not any(asked.meets(row, key) for row in rows)]
-    said = ", ".join(
-        f"{_KEY_WORDS[key]} {getattr(asked, key) or 'not sent'}" for key in wrong or _KEYS[3:]
-    )
+    said = ", ".join(asked.words(key) for key in wrong or _KEYS[3:])
     lines = ", ".join(str(row.number) for row in rows[:_SHOWN_ROWS])
+    hint = f" ({ANY} as test_detail takes any)" if "test_detail" in wrong else ""
     text = (
-        f"{name} has rows for the test {asked.test_code} (line {lines}), but none for this result: {said}. "
+        f"{name} has rows for the test {asked.test_code} (line {lines}), but none for this result: {said}{hint}. "
         f"Add a row that fits, {_THEN}"
     )
     return _hold("no_row_fits", text)

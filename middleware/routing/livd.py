@@ -108,8 +108,13 @@ def _of_workbook(text: str) -> Iterator[LivdRow]:
             elif reader.line_num > _HEAD_WITHIN:
                 break
             continue
-        row = {key: cell.strip() for key, cell in zip(names, cells, strict=False) if key}
-        if row.get("code"):
+        row: dict[str, str] = {}
+        for key, cell in zip(names, cells, strict=False):
+            if (
+                key and cell.strip()
+            ):  # two headings may mean the same: the first that says something
+                row.setdefault(key, cell.strip())
+        if "code" in row:
             yield LivdRow(**row, line=reader.line_num)
     if names is None:
         raise NotLivd('no row has the heading "Vendor Analyte Code"')

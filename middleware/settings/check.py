@@ -229,7 +229,7 @@ def _everything_is_routed(parts: Parts) -> Iterator[Problem]:
 
 def _holding_lines_are_told(parts: Parts) -> Iterator[Problem]:
     for location, line in parts.lines:
-        if line.release is ReleaseMode.HOLD_ALL:
+        if line.release is ReleaseMode.HOLD_ALL and line.relay is None:  # a relay releases nothing
             message = f'every result of the line "{line.id}" waits for a person'
             cure = (
                 "release = to_lis_unverified or auto, once its results are compared and signed for"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from middleware.line.settings import LineSettings
 from middleware.routing.code_checks import faults_between_rows
-from middleware.routing.code_csv import CodeFault, read_table
+from middleware.routing.code_csv import FAULTS_MAX, CodeFault, read_table
 from middleware.routing.code_row import CodeTable
 from middleware.routing.codes import LineCodes, Scope
 from middleware.settings.load import Loaded
@@ -81,7 +82,7 @@ def read_code_file(path: Path) -> tuple[CodeTable, list[CodeFault]]:
     """The table in a file, with all its faults. Raises TableNotRead."""
     text = read_text(path)
     table, faults = read_table(text, path.name)
-    return table, [*faults, *faults_between_rows(table)]
+    return table, [*faults, *islice(faults_between_rows(table), FAULTS_MAX)]
 
 
 def read_text(path: Path, most: int = LARGEST_TABLE_BYTES) -> str:

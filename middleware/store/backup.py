@@ -22,6 +22,7 @@ from middleware.errors import StoreError
 from middleware.store import audit, meta
 from middleware.store.engine import (
     check_schema,
+    make_private,
     open_engine,
     open_readonly,
     sqlite_file,
@@ -67,6 +68,7 @@ def backup(url: str, target: Path, progress: Progress | None = None) -> BackupRe
     partial.unlink(missing_ok=True)
     tell = progress or _silent
     try:
+        make_private(partial)
         _vacuum_into(source, partial, tell)
         checked = _checked(partial, tell)
         _publish(partial, target)
@@ -91,6 +93,7 @@ def restore(
     checked = _checked(source, tell)
     partial = target.with_name(target.name + _PARTIAL)
     try:
+        make_private(partial)
         _copy(source, partial, tell)
         identity, old = _renew(partial, author, at)
         _publish(partial, target)

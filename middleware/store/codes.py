@@ -55,6 +55,17 @@ def _findings_of(conn: Connection, ids: Sequence[int]) -> dict[int, str | None]:
     return found
 
 
+COUNTED_MAX = 1000
+_ANY_UNMAPPED = select(func.count()).select_from(
+    select(RESULTS.c.id).where(WITHOUT_CODE, _UNMAPPED).limit(COUNTED_MAX).subquery()
+)
+
+
+def unmapped_count(conn: Connection) -> int:
+    """How many results wait for a row, counted to COUNTED_MAX: it is asked once a second."""
+    return conn.scalar(_ANY_UNMAPPED) or 0
+
+
 def waiting(
     conn: Connection, line: str | None, after_id: int = 0, limit: int = 1000
 ) -> list[dict[str, Any]]:

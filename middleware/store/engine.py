@@ -8,8 +8,10 @@ so that each new connection gets them anew.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,7 @@ def open_engine(url: str) -> Engine:
     if path is None:
         return create_engine(url, poolclass=NullPool)
     _check_sqlite(path)
+    make_private(path)
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -103,6 +106,15 @@ def open_engine(url: str) -> Engine:
     )
     _configure(engine, _WRITE_PRAGMAS, "BEGIN IMMEDIATE")
     return engine
+
+
+def make_private(path: Path) -> None:
+    """Make the empty file that SQLite will fill, for its owner alone: it holds patients. One that is there stays.
+
+    SQLite gives its log files the same rights. What hinders us will hinder SQLite, whose words say more.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def open_readonly(url: str, connections: int = 4) -> Engine:

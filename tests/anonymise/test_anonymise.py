@@ -211,3 +211,46 @@ def test_no_name_and_no_number_survives(name: str, number: str) -> None:
     assert (
         name.encode() in kept or re.search(rb"(?<![A-Z])%s(?![A-Z])" % name.encode(), sent) is None
     )
+
+
+def _hl7(*segments: bytes) -> str:
+    header = rb"MSH|^~\&|CHEM|LAB|||20310304093000||ORU^R01|A-77|P|2.5.1"
+    people = b"PID|||PID778812||DOEHRING^ANNA||19791105|F"
+    text = b"\r".join((header, people, *segments)) + b"\r"
+    moment = (Way.FROM_ANALYZER, b"\x0b" + text + b"\x1c\r")
+    return anonymise(_capture(moment), KEY, keep_comments=True).text
+
+
+@pytest.mark.parametrize(
+    ("segment", "gone"),
+    [
+        (b"OBX|1|TX|REM||one line\nAnna Doehring\nlives here|||||||F", b"lives"),
+        (b"Anna Doehring", b"Doehring"),
+        (b"NTE|1||anna doehring called", b"doehring"),
+        (b"OBX|1|ST|01002^Remark^99MRC||Anna Doehring|||||||F", b"Doehring"),
+        (b"OBR|1||X^1^Doehring", b"Doehring"),
+        (b"OBR|1|||GLU||Doehring", b"Doehring"),
+        (b"OBR|1|||GLU||||||||||||||Ward of somebody", b"somebody"),
+        (b"SPM|1|XPID778812A", b"778812"),
+        (b"OBX|1|NM|GLU||5.4||||||F|||20310304||||CHEM1~X778812Y", b"778812"),
+    ],
+)
+def test_a_name_in_an_unusual_place_is_found(segment: bytes, gone: bytes) -> None:
+    """Texts broken into lines, other capitals, values, further components, fields of another kind, parts of words."""
+    assert gone not in _sent(_hl7(segment))
+
+
+def test_a_line_that_is_no_record_is_masked_in_frames_too() -> None:
+    """A header that was lost, or a listing in LIS01 frames."""
+    records = (b"P!1!PID778812!!!DOE^ANNA\r", b"ANNA DOE 5.4 mmol/L\r")
+    sent = _sent(anonymise(_astm(records), KEY).text)
+    assert not [word for word in (b"ANNA", b"DOE", b"778812") if word in sent]
+
+
+def test_an_escape_inside_a_name_stays_an_escape() -> None:
+    """Else the message could not be read any more."""
+    segment = rb"PV1|1|I|||||DR1^O\T\MALLEY"
+    text = rb"PID|||1||O\T\MALLEY^ANNA"
+    sent = _sent(_hl7(segment, text))
+    assert sent.count(rb"\T" + b"\\") == 2
+    assert b"MALLEY" not in sent

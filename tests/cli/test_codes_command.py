@@ -114,3 +114,17 @@ def test_a_file_that_is_no_catalogue_is_told(site: CliSite) -> None:
     """The settings file, for example."""
     said = site.run("codes", "import", str(site.settings), "--line", "chem-1")
     assert (said.status, "no LIVD catalogue" in said.err) == (1, True)
+
+
+def test_a_relays_comparison_speaks_the_codes_of_the_lis(site: CliSite, tmp_path: Path) -> None:
+    """Before the change: does the table make of what we heard what the LIS has filed?"""
+    number = site.receive("A1001", tests=1)
+    (result,) = site.run("results", "list", "--message", str(number), "--json").items
+    assert (result["lis_code"], result["reported_unit"]) == ("GLUC", "umol/L")
+    extract = tmp_path / "filed.csv"
+    value = result["reported_value"]
+    extract.write_text(
+        f"sample_id,test_code,value,unit\nA1001,GLUC,{value},umol/L\n", encoding="utf-8"
+    )
+    said = site.run("relay", "compare", "chem-1", "--extract", str(extract), "--json")
+    assert (said.status, [one["likeness"] for one in said.items]) == (0, ["same"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from middleware.cli import show
+from middleware.cli.status import trouble_of
 
 COLUMNS = (
     ("number", "number"),
@@ -54,3 +55,20 @@ def test_on_a_very_narrow_terminal_each_row_is_a_list(draw: Draw) -> None:
         "control id  AAB940-0000000001",
         "text        unknown specimen",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ({"state": "waiting", "detail": "10.1.2.3:4010 does not answer"}, "does not answer"),
+        ({"state": "fault", "detail": "cannot listen", "last_error": "before"}, "cannot listen"),
+        ({"state": "open", "detail": "connected", "last_error": "bad checksum"}, "bad checksum"),
+        ({"state": "listening", "last_error": "Connection was closed cleanly."}, ""),
+        ({"state": "listening", "last_error": "the conversation has ended"}, ""),
+    ],
+)
+def test_the_trouble_of_a_line_is_what_keeps_it_away_now(line: dict[str, str], told: str) -> None:
+    """Whoever connects an analyzer looks before the warning has its minute; an end in good order is no trouble."""
+    said = trouble_of(line)
+    assert told in said
+    assert bool(said) == bool(told)

@@ -22,6 +22,13 @@ WRITTEN = {
     "hex with 0x": (logs.pairs().replace(" ", " 0x"), Form.HEX),
     "xxd": (logs.xxd(), Form.HEX),
     "hexdump -C": (logs.hexdump(), Form.HEX),
+    "strings of a program": (logs.printed(), Form.ESCAPES),
+    "a string in JSON": (
+        logs.escaped_json().removeprefix('{"raw": ').removesuffix("}"),
+        Form.ESCAPES,
+    ),
+    "decimal numbers": (logs.numbers(), Form.NUMBERS),
+    "pictures of control characters": (logs.pictures(), Form.NAMES),
     "line ends lost": (logs.without_line_ends(), Form.NAMES),
     "RX and TX": (logs.both_directions("RX:", "TX:"), Form.NAMES),
     "arrows": (logs.both_directions("<-", "->"), Form.NAMES),

@@ -36,6 +36,7 @@ EXPECTED: dict[str, Expected] = {
     "oe-plugins__facscalibur": Expected("bd_facscalibur", sound=60, controls=10),
     "oe-plugins__quantstudio3": Expected("thermo_quantstudio_3", sound=1),
     "openelis2__tecan_f50": Expected("tecan_infinite_f50", sound=2, controls=2),
+    "senaite.core__nuclisens_easyq": Expected("biomerieux_easyq", sound=46, controls=2),
     "senaite.core__pima_beads": Expected("abbott_pima", controls=22),
     "senaite.core__qubit": Expected("thermo_qubit", sound=4),
     "senaite.core__sysmex_xs500i": Expected(
@@ -50,7 +51,6 @@ EXPECTED: dict[str, Expected] = {
 # Not tables as text: no driver of this protocol may find a result in them.
 OTHERS = frozenset(
     {
-        "senaite.core__nuclisens_easyq",
         "senaite.core__sysmex_xt4000i_ascii",
     }
 )

@@ -78,6 +78,33 @@ def _results(played: Played) -> int:
     return sum(len(envelope.results) for envelope in played.envelopes)
 
 
+READ_BY_THE_STANDARD_ALONE = (
+    ("generic_astm", "astm", "astm_general__erba_xl640_result"),
+    ("generic_astm", "astm", "astm_general__erba_xl640_result_na"),
+    ("generic_astm", "astm", "astm_general__erba_xl_multi_query"),
+    ("generic_astm", "astm", "astm_general__vitros3600_host_reply"),
+    ("generic_astm", "astm", "astm_general__vitros3600_query"),
+    ("generic_astm", "astm", "astm_general__vitros3600_results_repeat"),
+    ("generic_astm", "astm", "lab_lis__access2_procalcitonin"),
+    ("generic_astm", "astm", "ruby-astm__biorad_d10_lossy"),
+    ("generic_astm", "astm", "senaite.astm__abbott_afinion2"),
+    ("generic_astm", "astm-records", "astm1394__centaurxp_order1"),
+    ("generic_hl7", "hl7", "openelis2__mindray_bs200_synthetic"),
+    ("generic_hl7", "hl7", "oe-plugins__genexpert_qcn_j01"),
+    ("generic_law", "hl7", "vlsm-interfacing__roche_cobas4800_query"),
+    ("generic_law", "hl7", "vlsm-interfacing__roche_cobas6800_query"),
+)
+
+
+@pytest.mark.parametrize(("driver", "folder", "name"), READ_BY_THE_STANDARD_ALONE)
+def test_the_standard_alone_reads_it_as_a_person_does(driver: str, folder: str, name: str) -> None:
+    """A generic profile, which knows no analyzer, gives the same table: the language is proven without looking."""
+    expected = expected_files(folder)[name]
+    (recording,) = [one for one in recordings(folder) if one.name == name]
+    played = play_recording(folder, recording, CATALOGUE.driver(driver), expected.is_mended)
+    assert not _differences(expected, played)
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_content_of_a_recording_selects_its_driver(folder: str) -> None:
     """By a name in the header, or by a layout that is no other's; where nothing tells, a person chooses."""

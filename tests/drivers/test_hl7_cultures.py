@@ -16,7 +16,7 @@ from tests.kit.culture_messages import (
     susceptibilities,
     whole_culture,
 )
-from tests.kit.hl7_messages import results
+from tests.kit.hl7_messages import driver, results
 
 ECOLI, EFA = "Escherichia coli", "Enterococcus faecalis"
 
@@ -126,7 +126,8 @@ def test_a_result_of_no_isolate_stays_as_it_is() -> None:
 
 def test_a_driver_that_reads_no_cultures_doubts_what_follows_from_another_result() -> None:
     """Never an antibiotic on its own because nobody thought of cultures."""
-    (found,) = results(*susceptibilities("ORGANISM^1^ECO", "AMP|1|<=^2|S"))
+    without = driver().profile.model_copy(update={"culture": None})
+    (found,) = read(*susceptibilities("ORGANISM^1^ECO", "AMP|1|<=^2|S"), of=without).results
     assert found.isolate is not None
     assert "does not read cultures" in found.isolate.doubt
 
@@ -135,3 +136,24 @@ def test_paths_of_a_culture_are_checked_when_the_driver_is_made() -> None:
     """A slip in a profile is found before the first result."""
     with pytest.raises(DriverError, match="culture"):
         PROTOCOL.make_driver(profile(isolate="PID-3"))
+
+
+def test_the_generic_driver_reads_cultures_by_the_parent_result() -> None:
+    """OBX-4 is a run elsewhere; only what follows from a result, and what names an organism, is of an isolate."""
+    found = results(
+        *GROWTH,
+        *susceptibilities("ORGANISM^2^EFA", "AMP|2|<=^2|S"),
+        *susceptibilities("ORGANISM^1^ECO", "AMP|1|>=^32|R"),
+        "OBR|4|K-2001|K-2001|CHEM",
+        "OBX|1|NM|GLU|2|5.4|mmol/L||R|||F",
+    )
+    assert bound(found)[2:] == [("AMP", "2", EFA, 5), ("AMP", "1", ECOLI, 4), ("GLU", "", "", 0)]
+    assert [one.run for one in found] == [1, 1, 1, 1, 2]
+    assert found[-1].instrument_flags == ("R",)
+
+
+def test_a_single_organism_needs_no_number() -> None:
+    """A culture with one growth and no susceptibilities yet."""
+    (found,) = results("OBR|1|K-1|K-1|CULT", "OBX|1|CE|600-7^Bacteria^LN||ECO^E. coli||||||F")
+    assert found.isolate is not None
+    assert (found.isolate.organism, found.isolate.doubt) == ("E. coli", "")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.node_process import NodeProcess, free_port
-from tests.kit.plain_analyzer import PlainAnalyzer, result_records
+from tests.kit.plain_analyzer import PlainAnalyzer, frames, result_records
 from tests.kit.plain_lis import PlainLis
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def test_an_unmapped_result_reaches_the_lis_exactly_once_when_it_is_mapped(tmp_p
     try:
         site.start()
         analyzer = PlainAnalyzer(port)
-        analyzer.send(result_records("26030401", tests=2))
+        analyzer.send(frames(result_records("26030401", tests=2)))
         analyzer.close()
         assert lis.wait_for(lambda arrived: len(arrived) == 1)
         (unmapped,) = site.listing("codes", "unmapped")

@@ -60,7 +60,8 @@ EXPECTED: dict[str, Expected] = {
     ),
     # A run that failed, of a specimen that is called Error.
     "oe-analyzer-bridge__genexpert_hivvl_error": Expected(
-        "cepheid_genexpert", held={"placeholder_sample_id unexplained_value": 14}
+        "cepheid_genexpert",
+        held={"placeholder_sample_id": 6, "placeholder_sample_id unexplained_value": 8},
     ),
     # A flag of the analyzer's own that no document at hand explains.
     "tgenaux-astm-lis__ortho_vision": Expected("ortho_vision", held={"instrument_flags": 2}),

@@ -59,7 +59,7 @@ EXPECTED: dict[str, Expected] = {
     # Two with an alarm of the analyzer.
     "senaite.astm__cobas_c311": Expected("roche_cobas_c311", delivered=5, held=2),
     "senaite.astm__dca_vantage": Expected("siemens_dca_vantage", held=3),
-    "senaite.astm__genexpert_mtb": Expected("cepheid_genexpert", delivered=18, held=66),
+    "senaite.astm__genexpert_mtb": Expected("cepheid_genexpert", delivered=72, held=12),
     "senaite.astm__sysmex_xn550": Expected("sysmex_xn", delivered=41),
     "senaite.astm__sysmex_xp100": Expected("sysmex_xp", delivered=20),
     "senaite.astm__yumizen_h500_qc": Expected("horiba_yumizen_h500", not_for_lis=21),
@@ -67,7 +67,7 @@ EXPECTED: dict[str, Expected] = {
     "vlsm-interfacing__abbott_m2000_run": Expected(
         "abbott_m2000", messages=8, held=12, not_for_lis=9
     ),
-    "vlsm-interfacing__genexpert_vl_etb": Expected("cepheid_genexpert", delivered=3, held=9),
+    "vlsm-interfacing__genexpert_vl_etb": Expected("cepheid_genexpert", delivered=11, held=1),
     "vlsm-interfacing__roche_taqman96_nochecksum": Expected("roche_taqman_96", messages=2, held=2),
 }
 

@@ -1,4 +1,4 @@
-"""A whole node and the twins of drivers, one by each way of transport: what they say arrives at the LIS, value for value."""
+"""A whole node and the twins of drivers, one by each protocol: what they say arrives at the LIS, value for value."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from tests.kit.plain_lis import PlainLis
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 BY_FOLDER = "roche_cobas_c111_export"
-BY_CONNECTION = ("siemens_dca_vantage", "mindray_bc", "generic_poct1a")
+BY_CONNECTION = (
+    "siemens_dca_vantage",
+    "mindray_bc",
+    "generic_poct1a",
+    "generic_law",
+    "biomerieux_mini_vidas",
+)
 COUNT = 6
 
 
 def _twin(driver: str, way: list[str], owed: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "emulators", "analyzer", driver, *way, "--quiet"]
-    command += ["--obligations", str(owed), "--prefix", f"{driver[:3].upper()}-"]
+    command += ["--obligations", str(owed), "--prefix", f"{driver[-4:].upper()}-"]
     command += ["--count", str(COUNT), "--every-s", "0.1", "--seconds", "60"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -30,10 +36,10 @@ def _line(driver: str, transport: str) -> str:
     return f'[[line]]\nid = "{driver}"\ndriver = "{driver}"\nrelease = "auto"\ntransport = {transport}\n'
 
 
-def test_what_the_twins_of_four_protocols_say_arrives_at_the_lis_value_for_value(
+def test_what_the_twins_of_all_protocols_say_arrives_at_the_lis_value_for_value(
     tmp_path: Path,
 ) -> None:
-    """LIS2, HL7 and POCT1-A over TCP, and a table in a folder."""
+    """LIS2, HL7, POCT1-A, LAW and telegrams of no standard over TCP, and a table in a folder."""
     folder = tmp_path / "in"
     folder.mkdir()
     ports = {driver: free_port() for driver in BY_CONNECTION}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from middleware.wire.lis1.frame import checksum
 
 RECORDS = (
@@ -85,3 +87,23 @@ def both_directions(
         if step != b"\x04":
             lines.append(form.format(second=second, mark=theirs, text="<ACK>"))
     return "\n".join(lines) + "\n"
+
+
+def printed() -> str:
+    """As a program prints its bytes, one line for each write."""
+    return "".join(f"{step!r}\n" for step in STEPS)
+
+
+def escaped_json() -> str:
+    """As a string in JSON."""
+    return json.dumps({"raw": SESSION.decode("latin-1")})
+
+
+def numbers() -> str:
+    """As an array of decimal numbers."""
+    return str(list(SESSION)) + "\n"
+
+
+def pictures() -> str:
+    """As a terminal program shows control characters."""
+    return "".join(chr(0x2400 + one) if one < 0x20 else chr(one) for one in SESSION)

@@ -1,4 +1,4 @@
-"""Joins a twin and its driver, link to link on a clock of its own, and compares what was understood with what was meant."""
+"""Joins a twin and its driver, link to link on a clock of its own, and compares what was meant and understood."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from emulators.twin import Twin
 from emulators.twin_spoken import Meaning, Spoken, TwinPlan
 from middleware.driver.api import DecodeContext, Driver
-from middleware.driver.catalogue import load_catalogue
+from middleware.driver.finish import finish
 from middleware.driver.speak import SpeakingDriver
 from middleware.model import AbnormalFlag, Envelope, Result, ValueKind
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered, MessageReceived
@@ -25,11 +25,6 @@ def twin_of(driver: Driver, plan: TwinPlan) -> Twin:
     """The twin of a driver; every driver must have one."""
     assert isinstance(driver, SpeakingDriver), f"{driver.profile.id} has no voice"
     return Twin(driver.profile, driver.voice(), plan)
-
-
-def all_ids() -> list[str]:
-    """Every driver in the tree."""
-    return [profile.id for profile in load_catalogue().profiles()]
 
 
 @dataclass
@@ -100,7 +95,7 @@ def heard(driver: Driver, twin: Twin, spoken: list[Spoken]) -> list[Envelope]:
     for one in spoken:
         assert wire.carry(twin.voice.compose(one.said, ENCODING)), "not acknowledged"
     context = DecodeContext(time_zone=zone, encoding=ENCODING)
-    return [driver.decode(text, context) for text in wire.received]
+    return [finish(driver.decode(text, context), driver.profile) for text in wire.received]
 
 
 def has_link(driver: Driver) -> bool:
@@ -112,7 +107,8 @@ def has_link(driver: Driver) -> bool:
 def read_from_file(driver: Driver, twin: Twin, spoken: Spoken) -> Envelope:
     """What the driver understands of a file that the twin writes."""
     text = twin.voice.compose(replace(spoken.said, is_file=True), ENCODING)
-    return driver.decode(text, DecodeContext(twin.plan.zone, ENCODING, is_file=True))
+    envelope = driver.decode(text, DecodeContext(twin.plan.zone, ENCODING, is_file=True))
+    return finish(envelope, driver.profile)
 
 
 def misunderstood(spoken: Spoken, envelope: Envelope) -> list[str]:
@@ -138,6 +134,8 @@ def _pairs(meaning: Meaning, result: Result) -> Iterator[tuple[str, object, obje
     yield "the status", meaning.status, result.status
     yield "the time", meaning.measured_at, result.measured.at
     yield "the flags", meaning.flags, _flags(result)
+    if meaning.own_flag:
+        yield "the maker's own flag", (meaning.own_flag,), result.instrument_flags[:1]
     yield "the kind of value", meaning.value.kind, _kind(value.kind)
     if meaning.value.kind is not ValueKind.UNEXPLAINED:
         yield "the number", meaning.value.number, value.number

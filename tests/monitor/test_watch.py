@@ -11,12 +11,15 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock as Timers
 
+from middleware.model import ReleaseState
 from middleware.monitor.watch import EVERY_S, Watch, WatchParts
 from middleware.observe.health import Health, WarnableCode
+from middleware.store import results
 from middleware.store.connection import Connection
+from middleware.store.journal import append
 from tests.kit.fake_clock import FakeClock
 from tests.kit.instant_store import empty_store
-from tests.kit.store_rows import queue_messages
+from tests.kit.store_rows import entry, queue_messages, result_row
 
 
 class Reader:
@@ -97,3 +100,17 @@ def test_messages_for_a_connector_that_is_gone_are_shown(bench: Bench, conn: Con
     conn.exec_driver_sql("UPDATE outbox_counts SET count = 0 WHERE connector = 'old-lis'")
     bench.look()
     assert not bench.health.is_raised(WarnableCode.BACKLOG_GROWING, "old-lis")
+
+
+def test_results_without_a_code_are_a_warning_until_they_have_one(
+    bench: Bench, conn: Connection
+) -> None:
+    """Whoever answers for the table is told, and not by a physician who waits."""
+    row = result_row(append(conn, entry())) | {"code_fate": "unmapped"}
+    (number,) = results.save(conn, [row])
+    bench.look()
+    (warning,) = [one for one in bench.health.current() if one.code is WarnableCode.UNMAPPED_CODES]
+    assert warning.text == "1 results wait for a code."
+    results.decide(conn, [number], ReleaseState.REJECTED, results.Decision("ada", "", 1.0))
+    bench.look()
+    assert WarnableCode.UNMAPPED_CODES not in {one.code for one in bench.health.current()}

@@ -21,6 +21,7 @@ from middleware.setup import Setup
 from middleware.store import audit, codes, journal, outbox, results
 from middleware.wire.hl7.parse import parse
 from tests.kit.code_tables import codes_of, setup_with
+from tests.kit.culture_messages import whole_culture
 from tests.kit.made_setups import RECEIVED_AT, decoded, journaled, made_result, made_setup
 
 NOW = RECEIVED_AT + 60
@@ -259,3 +260,51 @@ def test_a_table_mended_after_the_lis_refused_is_the_one_that_counts(conn, run) 
     COMMANDS["results.release"](conn, {"ids": [1]}, "ada", mended, NOW)
     assert sent(conn, 1).get("OBX-3.1") == "GLUC2"
     assert results.get(conn, 1)["lis_code"] == "GLUC2"
+
+
+CULTURE = "test_code,test_detail,lis_code\nORGANISM,*,ORG\nAMP,*,AMPI\n"
+
+
+def test_an_antibiotic_names_its_organism_by_the_code_of_the_lis(conn, run) -> None:
+    """OBR-26 says the code that the identification has in OBX-3, else nothing fits together."""
+    setup = setup_with(CULTURE + "GEN,*,GENT\n")
+    run(decoded(journaled(conn), *whole_culture().results), setup=setup)
+    orders = sent(conn, 1).segments("OBR")
+    assert [order.get("OBR-26") for order in orders[1:]] == [
+        "ORG&&L^1^Escherichia coli",
+        "ORG&&L^2^Enterococcus faecalis",
+    ]
+
+
+def test_half_a_culture_is_never_released_by_a_new_row(conn, run) -> None:
+    """One antibiotic had no code, so all of the culture waits; a person decides on it as a whole."""
+    run(decoded(journaled(conn), *whole_culture().results), setup=setup_with(CULTURE))
+    assert outbox.get(conn, 1) is None
+    mended = setup_with(CULTURE + "GEN,*,GENT\n")
+    answer = release(conn, mended)
+    assert (answer["released"], len(answer["held"])) == ([], 2)
+    COMMANDS["results.release"](conn, {"ids": [1, 2, 3, 4, 5, 6]}, "ada", mended, NOW)
+    assert [obx.get("OBX-3.1") for obx in sent(conn, 1).segments("OBX")] == [
+        "ORG",
+        "ORG",
+        "AMPI",
+        "GENT",
+        "AMPI",
+        "GENT",
+    ]
+
+
+def test_a_replay_under_another_table_stores_what_was_ignored(conn, run) -> None:
+    """Nothing is lost: the message is in the journal, and what went out stays as it is."""
+    entry = journaled(conn)
+    both = (made_result(), made_result(test="RAW1"))
+    run(
+        decoded(entry, *both),
+        setup=setup_with("test_code,fate,lis_code\nGLU,,GLUC\nRAW1,ignore,\n"),
+    )
+    again = replace(entry, replays=1)
+    run(decoded(again, *both), setup=setup_with("test_code,lis_code\nGLU,GLUX\nRAW1,RAW\n"))
+    first, second = results.get(conn, 1), results.get(conn, 2)
+    assert (first["lis_code"], first["release_state"]) == ("GLUC", "released")
+    assert (second["lis_code"], second["release_state"]) == ("RAW", "released")
+    assert results.get(conn, 3) is None

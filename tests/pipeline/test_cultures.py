@@ -141,3 +141,16 @@ def test_a_culture_of_which_the_lis_refuses_a_part_stays_refused_whole(conn, run
     assert settle_and_mend(conn, [refused], made_setup()) == []
     assert outbox.get(conn, 1)["state"] == "refused"
     assert {row["release_state"] for row in stored(conn)} == {"released"}
+
+
+def test_a_susceptibility_of_an_organism_that_is_called_otherwise_now_is_no_repetition(
+    conn, run
+) -> None:
+    """The same numbers under another name are for a person: the LIS has them under the first name."""
+    susceptibility = susceptibilities("ORGANISM^1", "AMP|1|>=^32|R")
+    run(decoded(journaled(conn), *read(*GROWTH, *susceptibility).results))
+    renamed = [one.replace("ECO^Escherichia coli", "KPN^Klebsiella") for one in GROWTH]
+    run(decoded(journaled(conn), *read(*renamed, *susceptibility).results))
+    again = stored(conn)[3:]
+    assert [row["release_state"] for row in again] == ["held", "duplicate", "held"]
+    assert "further_run_after_release" in again[2]["findings"]

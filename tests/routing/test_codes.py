@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from middleware.model import MeasuredTime, ResultValue, Specimen, ValueKind
 from middleware.routing.code_row import CodeFate
@@ -55,6 +57,7 @@ def test_a_test_without_a_row_may_pass_where_the_site_says_so() -> None:
         ("module", "-", {"module": "M1"}),
         ("unit", "mg/dL", {}),
         ("unit", "MMOL/L", {}),
+        ("unit", "g/L", {"unit": "g/L", "unit_ucum": "10*9/L"}),  # this analyzer means giga
         ("unit", "-", {}),
         ("test_detail", "F", {}),
         ("test_detail", "", {"test_detail": "F"}),
@@ -190,3 +193,30 @@ def test_what_is_remembered_is_bounded() -> None:
         assert codes.translate(row_of(test=f"T{number}")).fate is CodeFate.UNMAPPED
     assert codes.translate(row_of()).columns["lis_code"] == "GLUC"
     assert len(codes._known) == 3
+
+
+CELLS = st.sampled_from(["", "-", "SER", "UR"])
+ROWS = st.lists(
+    st.tuples(CELLS, st.sampled_from(["", "-", "mmol/L"]), st.sampled_from("AB")), max_size=5
+)
+
+
+@given(ROWS, st.sampled_from(["", "SER", "UR", "PLAS"]), st.sampled_from(["", "mmol/L", "mg/dL"]))
+def test_whatever_the_table_a_result_is_held_or_one_target_fits_it(
+    cells: list[tuple[str, str, str]], specimen: str, unit: str
+) -> None:
+    """No order of the rows, and no row for something else, ever decides."""
+    lines = [",".join(("GLU", *row)) for row in cells]
+    head = "test_code,specimen_type,unit,lis_code"
+    row = row_of(specimen=Specimen(sample_id="S1", specimen_type=specimen), unit=unit)
+    found = [
+        codes_of("\n".join([head, *order]) + "\n").translate(row) for order in (lines, lines[::-1])
+    ]
+    assert len({(one.fate, one.columns["lis_code"]) for one in found}) == 1
+    if found[0].finding is None:
+        fitting = {
+            target
+            for type_of_row, unit_of_row, target in cells
+            if type_of_row in ("", specimen or "-") and unit_of_row in ("", unit or "-")
+        }
+        assert found[0].columns["lis_code"] in fitting

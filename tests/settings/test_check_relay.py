@@ -19,6 +19,15 @@ def test_a_relay_is_told_lest_somebody_wait_for_its_results() -> None:
     assert "never sent" in problems[0].message
 
 
+def test_a_relay_that_names_no_release_is_not_told_to_wait_for_a_person() -> None:
+    """It releases nothing: two notes that contradict each other would help nobody."""
+    problems = problems_of(
+        _with('{ type = "tcp_connect", host = "10.1.1.5", port = 4010 }').replace(ANCHOR, "", 1)
+    )
+    assert len(problems) == 1
+    assert "never sent" in problems[0].message
+
+
 def test_a_relay_to_ourselves_is_refused() -> None:
     """Results would run in a circle."""
     problems = problems_of(_with('{ type = "tcp_connect", host = "127.0.0.1", port = 4010 }'))

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from middleware.errors import StoreError
 from middleware.store import audit, journal, meta, outbox
 from middleware.store.backup import backup, restore
-from middleware.store.engine import database_url, open_engine, open_readonly
+from middleware.store.engine import database_url, open_engine, open_readonly, upgrade
 from middleware.store.verify import verify
 from middleware.store.writer import Writer
 from tests.kit.store import PumpedReactor
@@ -146,3 +146,21 @@ def test_a_reference_to_nothing_is_found(engine: Engine, url: str) -> None:
             conn.exec_driver_sql("DELETE FROM journal")
             assert "refers to a row of journal" in "; ".join(verify(conn).problems)
     other.dispose()
+
+
+def test_nobody_else_can_read_a_store_a_backup_or_a_restored_store(tmp_path: Path) -> None:
+    """They hold patients, and the folder may be one that the site made for all to read."""
+    url = database_url(tmp_path, None)
+    engine = open_engine(url)
+    upgrade(engine)
+    queue = tmp_path / "copy.sqlite3"
+    with engine.begin() as conn:
+        meta.identify(conn, "test", 1_900_000_000.0)
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    backup(url, queue)
+    restore(queue, database_url(restored, None), "anna", 1_900_000_000.0)
+    engine.dispose()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) >= 3
+    assert {path.stat().st_mode & 0o077 for path in files} == {0}

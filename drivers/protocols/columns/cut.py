@@ -23,7 +23,7 @@ def make_cutter(settings: ColumnsSettings) -> Cutter:
     """A function from a line to its cells, as they stand; it raises NotARow."""
     if settings.positions:
         return fixed_cutter(settings.positions, may_be_short=settings.short_rows)
-    if settings.sylk:
+    if settings.sylk or settings.xml_row:
         return delimited_cutter(CELL_END)
     return delimited_cutter(settings.delimiter, settings.quote)
 

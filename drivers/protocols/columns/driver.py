@@ -9,7 +9,9 @@ from drivers.protocols.columns.settings import read_settings
 from drivers.protocols.columns.speak import ColumnsVoice
 from drivers.protocols.columns.sylk import rows_of_sheet
 from drivers.protocols.columns.text import lines_of
+from drivers.protocols.columns.xml_rows import rows_of_document
 from middleware.driver.api import NO_CONTEXT, DecodeContext, LinkContext
+from middleware.driver.culture import refuse_culture
 from middleware.driver.profile import DriverRole, Profile
 from middleware.errors import DriverError
 from middleware.model import Envelope, MessageKind
@@ -58,6 +60,8 @@ class ColumnsDriver:
         lines = lines_of(text, self._settings.encoding or context.encoding)
         if self._settings.sylk:
             lines = rows_of_sheet(lines)
+        elif self._settings.xml_row:
+            lines = rows_of_document(lines, self._settings.xml_row)
         return self._reader.read(lines, context.time_zone)
 
 
@@ -71,6 +75,7 @@ class ColumnsProtocol:
 
     def make_driver(self, profile: Profile) -> ColumnsDriver:
         """Build the driver; raises DriverError when `[protocol]` or a path has a mistake."""
+        refuse_culture(profile.id, profile.culture)
         return ColumnsDriver(profile)
 
 

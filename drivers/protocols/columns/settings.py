@@ -187,6 +187,13 @@ class ColumnsSettings(Section):
         description="The file is a SYLK sheet (.slk); its cells need no delimiter.",
         examples=[True],
     )
+    xml_row: str = Field(
+        default="",
+        max_length=120,
+        description="The file is an XML document, and each element of this name a row; columns are `Element.attribute` "
+        "of the element, of those around it and of those in it.",
+        examples=["TestRequest"],
+    )
     delimiter: str = Field(
         default=",",
         min_length=1,

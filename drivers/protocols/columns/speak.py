@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from drivers.protocols.columns.headings import Headings
 from drivers.protocols.columns.paths import JOINED, PART, PREAMBLE
 from drivers.protocols.columns.settings import ColumnsSettings
+from drivers.protocols.columns.xml_rows import document_of
 from middleware.driver.profile import Profile
 from middleware.driver.rules import PathRule
 from middleware.driver.speak import Dialect, Said, SaidTube, Texts
@@ -54,7 +55,7 @@ class ColumnsVoice:
             rows.append(self._headings.units_row())
         for tube in said.tubes:
             rows += self._rows(tube)
-        text = _sheet(rows) if settings.sylk else "".join([self._line(row) for row in rows])
+        text = self._written(rows)
         chosen = settings.encoding or encoding
         try:
             return text.encode(chosen)
@@ -63,6 +64,14 @@ class ColumnsVoice:
                 f"{chosen} has no letter {error.object[error.start]!r}",
                 what_to_do="Give the line and the twin an encoding that has it.",
             ) from error
+
+    def _written(self, rows: list[list[str]]) -> str:
+        if self._settings.sylk:
+            return _sheet(rows)
+        if self._settings.xml_row:
+            at = rows.index(list(self._headings.names))
+            return document_of(rows[at], rows[at + 1 :], self._settings.xml_row)
+        return "".join([self._line(row) for row in rows])
 
     def greeting(self, said: Said, encoding: str) -> tuple[bytes, ...]:
         """None: the first message says everything."""

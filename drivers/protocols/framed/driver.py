@@ -8,6 +8,7 @@ from drivers.protocols.framed.decode import TelegramReader
 from drivers.protocols.framed.settings import check_link, read_settings
 from drivers.protocols.framed.speak import FramedVoice
 from middleware.driver.api import NO_CONTEXT, DecodeContext, LinkContext
+from middleware.driver.culture import refuse_culture
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
 from middleware.model import Envelope, MessageKind
@@ -83,6 +84,7 @@ class FramedProtocol:
 
     def make_driver(self, profile: Profile) -> FramedDriver:
         """Build the driver; raises DriverError when `[protocol]` or a path has a mistake."""
+        refuse_culture(profile.id, profile.culture)
         return FramedDriver(profile)
 
 

@@ -159,7 +159,7 @@ class TelegramText:
 
     def _tagged(self, head: Texts, lots: Random) -> str:
         end = from_lossless(self._settings.field_end).decode("latin-1")
-        if any(end and end in text or self._delimiter in text for text in head.values()):
+        if any((end and end in text) or self._delimiter in text for text in head.values()):
             raise _refusal("a text holds the end of a field")
         begin = text_matching(self._settings.results, lots, "") or ""
         fields = [f"{self._delimiter}{tag}{text}{end}" for tag, text in head.items()]

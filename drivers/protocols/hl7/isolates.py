@@ -14,13 +14,17 @@ _NOT_AN_ORGANISM = frozenset({ValueKind.ABSENT, ValueKind.UNEXPLAINED, ValueKind
 _PARENT = locate("OBR-26")
 _PARENTS_NUMBER = locate("OBR-26.2")
 _PARENTS_VALUE = locate("OBR-26.3")
+_SUB_ID = locate("OBX-4")
 _PANEL = locate("OBR-4.1")
 
 IsolateReader = Callable[[Scope, str, str, ResultValue], Isolate | None]
 
 
 def isolate_reader(section: CultureSection | None) -> IsolateReader:
-    """(scope, number of the isolate, test code, value) to the isolate; None: of no isolate."""
+    """(scope, number of the isolate, test code, value) to the isolate; None: of no isolate.
+
+    An identification has its number in OBX-4 where the profile's path finds none.
+    """
     if section is None:
         return _of_no_culture
     rule = section.identification
@@ -32,7 +36,7 @@ def isolate_reader(section: CultureSection | None) -> IsolateReader:
         parents_number, parents_value = _PARENTS_NUMBER(scope), _PARENTS_VALUE(scope)
         if names_organism.fullmatch(text_of(scope)):
             organism = "" if value.kind in _NOT_AN_ORGANISM else value.text or value.raw.strip()
-            return Isolate(number=number, organism=organism, test_code=code)
+            return Isolate(number=number or _SUB_ID(scope), organism=organism, test_code=code)
         if not (number or parents_number or parents_value):
             return None
         doubt = ""

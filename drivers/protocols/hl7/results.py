@@ -124,8 +124,10 @@ class ResultReader:
             ),
             "OBX",
         )
-        self._flags = _flags_reader(of_result, has_isolates=profile.culture is not None)
+        self._flags = _flags_reader(of_result, ABNORMAL_FLAGS)
+        self._interpretations = _flags_reader(of_result, {**ABNORMAL_FLAGS, **SUSCEPTIBILITIES})
         self._isolate = isolate_reader(profile.culture)
+        self._has_cultures = profile.culture is not None
         self._statuses = _statuses(of_result)
         self._time_format = of_result.measured_at.format if of_result.measured_at else ""
         self._no_flag = frozenset(of_result.no_flag)
@@ -165,12 +167,17 @@ class ResultReader:
         observed, scope, texts, status, value = seen
         _, code, name, test_id, unit, usual, flags_text, status_text = texts[:8]
         time, operator, module, lot, dilution, detail, run_text, parent, number = texts[8:]
+        isolate, read_flags = None, self._flags
+        if parent or self._has_cultures:
+            isolate = self._isolate(scope, number, code, value)
+        if isolate is not None:  # OBX-4 is the isolate's number, and no run
+            run_text, parent = "", parent or isolate.number
+            read_flags = self._interpretations
         marks = observed.obx.delimiters
-        flags = self._flags(flags_text, marks.repetition, marks.component)
+        flags = read_flags(flags_text, marks.repetition, marks.component)
         remarks = self._said(observed, place, flags)
         run = int(run_text) if _RUN.fullmatch(run_text) else 0
-        isolate = self._isolate(scope, number, code, value) if parent or number else None
-        detail = "/".join(filter(None, (detail, run_text if not run else "", parent or number)))
+        detail = "/".join(filter(None, (detail, run_text if not run else "", parent)))
         return _new_result(
             specimen=place.specimen,
             test_code=code,
@@ -240,10 +247,9 @@ def _test_of(rules: Sequence[TextRule]) -> Callable[[Scope], bool]:
 
 
 def _flags_reader(
-    section: ResultSection, *, has_isolates: bool
+    section: ResultSection, of_standard: Mapping[str, AbnormalFlag]
 ) -> Callable[[str, str, str], Flags]:
     table = section.flags.table if section.flags is not None else None
-    of_standard = {**ABNORMAL_FLAGS, **SUSCEPTIBILITIES} if has_isolates else ABNORMAL_FLAGS
     known: Mapping[str, AbnormalFlag] = of_standard if table is None else table
     no_flag = NO_FLAGS | frozenset(section.no_flag)
 

@@ -66,8 +66,8 @@ class Hl7Voice:
         lines = [self._header({**header, **said.header}, said)]
         if said.query is not None:
             lines += self.asking(said)
-        for tube in said.tubes:
-            lines += self._tube(tube)
+        for number, tube in enumerate(said.tubes, start=1):
+            lines += self._tube(tube, number)
         return self._with_quirk(compose(lines), said)
 
     def greeting(self, said: Said, encoding: str) -> tuple[bytes, ...]:
@@ -128,8 +128,9 @@ class Hl7Voice:
         kept = {path: text for path, text in usual.items() if _field_of(path) not in said_fields}
         return _segment("MSH", {**kept, **texts})
 
-    def _tube(self, tube: SaidTube) -> list[str]:
-        shared = {**self.beside_order(), **tube.shared}
+    def _tube(self, tube: SaidTube, number: int) -> list[str]:
+        """Each begins with a PID: what has none would belong to the patient before it."""
+        shared = {"PID-1": str(number), **self.beside_order(), **tube.shared}
         names = dict.fromkeys(Path.parse(path).segment for path in shared)
         order = [*_OF_PATIENT, *_OF_SPECIMEN, *self.orders]
         known = {*order, "MSH"}
@@ -138,8 +139,8 @@ class Hl7Voice:
             for name in (*order, *(one for one in names if one not in known))
             if name in names
         ]
-        for number, texts in enumerate(tube.results, start=1):
-            lines += self._result(texts, number)
+        for at, texts in enumerate(tube.results, start=1):
+            lines += self._result(texts, at)
         return lines
 
     orders = _OF_ORDER

@@ -9,6 +9,7 @@ from drivers.protocols.poct1a.decode import Message, MessageReader
 from drivers.protocols.poct1a.options import conversation_of, line_choices, link_options
 from drivers.protocols.poct1a.speak import Poct1aVoice
 from middleware.driver.api import NO_CONTEXT, AnalyzerIdentity, DecodeContext, LinkContext
+from middleware.driver.culture import refuse_culture
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
 from middleware.model import Envelope, MessageKind
@@ -99,6 +100,7 @@ class Poct1aProtocol:
 
     def make_driver(self, profile: Profile) -> Poct1aDriver:
         """Build the driver; raises DriverError when a path or a choice of the profile does not fit POCT1-A."""
+        refuse_culture(profile.id, profile.culture)
         return Poct1aDriver(profile)
 
 
