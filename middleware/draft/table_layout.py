@@ -13,11 +13,11 @@ from middleware.draft.table_names import NAMES, named
 _WITH_UNIT = re.compile(r"(?P<test>.+?)(?: Value)? ?[\[(](?P<unit>[^\[\]]+)[\])]")
 _NEVER_A_TEST = re.compile(
     r".*(bead|lot|serial|version|control|cutoff|cut-off|dilut|raw|count of|lower|upper|min |max |difference|range|"
-    r"column|index|no\.|number|threshold|baseline|mean|sd\b|reading|well|patient|date|time|page|rate).*",
+    r"column|index|no\.|number|threshold|baseline|mean|sd\b|reading|well|patient|date|time|page|rate| id$).*",
     re.IGNORECASE,
 )
 _MOSTLY = 0.6
-_FEW_OF = 0.3
+_FEW_OF, _NEARLY_ALL = 0.3, 0.8
 _COUNTED = re.compile(r"10(?:\^(\d+))?/([A-Za-z]+)")
 _POWER = re.compile(r"10\^\(-(\d)\)(.+)")
 _FLAG_TABLE = {
@@ -29,6 +29,7 @@ _FLAG_TABLE = {
     "LL": "critical_low",
 }
 _MOST_TESTS = 400
+_NOTHING = frozenset((".", "-", "--", "---", "n/a", "na"))
 _LONGEST_MARK = 5
 
 
@@ -37,7 +38,8 @@ def guess_layout(sheet: Sheet, found: Findings) -> None:
     tests = [name for name in named(sheet, "test") if _names_tests(sheet, name)]
     values = [name for name in named(sheet, "value") if sheet.filled(name)]
     with_units = [name for name in sheet.names if _unit_in(name)]
-    if len(with_units) < _FEW_OF * len(_numeric(sheet)):
+    numeric = len(_numeric(sheet))
+    if len(with_units) < _FEW_OF * numeric or len(with_units) == 1 < numeric:
         with_units = []
     if tests and values and not (with_units and len(values) == 0):
         _long(sheet, tests[0], values, found)
@@ -194,6 +196,13 @@ def _by_numbers(sheet: Sheet, tests: Sequence[str], values: Sequence[str], found
         "by its heading" if tests else "the headings",
     )
     found.guess("result.value", "column.value", "columns of numbers")
+    empty = {text for name in numeric for text in sheet.filled(name) if text.casefold() in _NOTHING}
+    if empty:
+        found.guess("protocol.nothing", tuple(sorted(empty)), "stand where a number could")
+    if not numeric:
+        found.missing.append(
+            "No column of numbers was found: name those of results in `protocol.wide`."
+        )
     wide: dict[str, object] = {
         "columns": tuple(numeric) or tuple(name for name in sheet.names if name)[:1]
     }
@@ -223,8 +232,8 @@ def _numeric(sheet: Sheet) -> list[str]:
 
 
 def _holds_numbers(sheet: Sheet, name: str) -> bool:
-    texts = sheet.filled(name)
-    return bool(texts) and sum(map(is_number, texts)) > 0.8 * len(texts)
+    texts = [text for text in sheet.filled(name) if text.casefold() not in _NOTHING]
+    return bool(texts) and sum(map(is_number, texts)) > _NEARLY_ALL * len(texts)
 
 
 def _list_codes(sheet: Sheet, found: Findings) -> None:

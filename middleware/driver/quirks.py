@@ -19,6 +19,7 @@ from middleware.wire.mllp.quirks import QUIRKS as BLOCK_QUIRKS
 from middleware.wire.poct1a.quirks import QUIRKS as POCT1A_QUIRKS
 
 NUL_IN_TEXT = "nul_in_text"
+SHORT_SEGMENT_NAMES = "short_segment_names"
 
 RECORD_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
     {
@@ -56,6 +57,11 @@ SEGMENT_QUIRKS: Mapping[str, Quirk] = MappingProxyType(
             "HL7 2.5.1 2.5.4",
             "Sends an MSH-2 that does not hold three to five different marks.",
             "The usual delimiters are taken: ^ ~ \\ &.",
+        ),
+        SHORT_SEGMENT_NAMES: Quirk(
+            "HL7 2.5.1 2.5.2",
+            "Writes files whose header is H, patient P, comments C and end L, beside OBR and OBX.",
+            "In files they are read as MSH, PID and NTE; the end is dropped.",
         ),
     }
 )

@@ -260,6 +260,10 @@ _ROWS = (
         "Many connections ended without a message, so only one a second is accepted.",
         "Look for a loose cable, two analyzers with one address, a scanner on the network, or a "
         "program that only tests the port; `peers` of the line says who may connect.",
+        depends_on=(
+            WarnableCode.STORE_NOT_WRITABLE,
+            WarnableCode.DISK_LOW,
+        ),  # who is refused comes again
     ),
     Warnable(
         WarnableCode.DRIVER_BROKEN,

@@ -23,6 +23,7 @@ from tests.kit.plain_analyzer import (
     result_records,
 )
 from tests.kit.plain_lis import PlainLis
+from tests.kit.wire_bench import wire_bench
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
 
@@ -126,3 +127,20 @@ def test_while_the_store_cannot_commit_no_enquiry_is_granted(
     finally:
         node.stop()
         lis.stop()
+
+
+def test_a_full_disk_is_refused_on_every_wire_and_nothing_is_lost(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    """R4 for HL7, IHE LAW, POCT1-A, framed and serial analyzers: AE, AE, AE, NAK, NAK; all is taken later."""
+    with wire_bench(tmp_path, data_dir=str(small_disk)) as bench:
+        bench.node.start()
+        _fill(small_disk)
+        bench.begin()
+        time.sleep(8)
+        stuck_at = {name: len(one.acknowledged) for name, one in bench.sending.items()}
+        assert max(stuck_at.values()) <= 1, stuck_at
+        assert all(one.problems for one in bench.sending.values())
+        (small_disk / "ballast").unlink()
+        bench.let_all_send()
+        assert not bench.verdict()

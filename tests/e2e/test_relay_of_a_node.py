@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.node_process import NodeProcess, free_port
-from tests.kit.plain_analyzer import ENQ, EOT, NoReply, PlainAnalyzer, frames, result_records
+from tests.kit.plain_analyzer import ACK, ENQ, EOT, NoReply, PlainAnalyzer, frames, result_records
 from tests.kit.plain_host import PlainHost
 from tests.kit.plain_lis import PlainLis
 
@@ -116,3 +117,33 @@ def test_without_its_host_the_analyzer_is_let_go(bench: Bench) -> None:
     with pytest.raises(NoReply):
         analyzer.read_reply()
     assert "the host is not there" in bench.node.command("lines", "--json").stdout
+
+
+def test_a_slow_host_gets_every_byte_of_an_analyzer_that_has_gone(bench: Bench) -> None:
+    """Megabytes lie in the system's buffers when the analyzer hangs up; its host reads them later."""
+    bench.host.stop()
+    data = bytes(range(256)) * 8192
+    with socket.create_server(("127.0.0.1", bench.host.port)) as server:
+        analyzer = socket.create_connection(("127.0.0.1", bench.port), timeout=20)
+        host, _ = server.accept()
+        host.settimeout(20)
+        analyzer.sendall(data)
+        analyzer.close()
+        time.sleep(3)  # longer than a connection that we stop is given
+        heard = b""
+        while piece := host.recv(65536):
+            heard += piece
+        host.close()
+    assert heard == data
+
+
+def test_an_analyzer_that_connects_for_each_message_is_no_storm(bench: Bench) -> None:
+    """Its host answers each: thirty connections take no longer than their answers."""
+    began = time.monotonic()
+    for _ in range(30):
+        analyzer = PlainAnalyzer(bench.port, reply_timeout_s=10)
+        analyzer.connect()
+        analyzer.write(ENQ)
+        assert analyzer.read_reply() == ACK
+        analyzer.close()
+    assert time.monotonic() - began < 10.0

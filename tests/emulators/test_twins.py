@@ -70,6 +70,7 @@ def test_what_the_twin_says_the_driver_understands_value_for_value(
             assert misunderstood(said, envelope) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver_id", WITH_QUERIES)
 @EXAMPLES
 @given(seed=_SEEDS)
@@ -95,6 +96,7 @@ def test_the_same_seed_says_the_same(driver_id: str) -> None:
     assert len(set(texts[0])) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver_id", WITH_RESULTS)
 def test_one_changed_value_is_noticed_by_the_comparison(driver_id: str) -> None:
     """The comparison of twin and driver is no formality: another value than was meant is told."""
@@ -152,6 +154,7 @@ def test_a_repeated_measurement_has_the_same_tube_and_tests_and_other_values() -
     assert [one.value for one in first.meanings] != [one.value for one in again.meanings]
 
 
+@pytest.mark.slow
 def test_plain_manner_says_nothing_that_must_be_held() -> None:
     """On the bench every value arrives, so that the oracle can count them."""
     for driver_id in WITH_RESULTS:
@@ -161,6 +164,7 @@ def test_plain_manner_says_nothing_that_must_be_held() -> None:
         assert all(one.whose.role is SampleRole.PATIENT for one in meanings), driver_id
 
 
+@pytest.mark.slow
 def test_odd_manner_says_masked_values_and_they_are_held() -> None:
     """Masked values are among what the twins say, and are read as no value."""
     driver, twin = _twin("siemens_dca_vantage", 5)
@@ -226,6 +230,7 @@ def test_a_pattern_that_nothing_fits_gives_no_text() -> None:
     assert text_matching("(?!)", Random(1), "T-1") is None
 
 
+@pytest.mark.slow
 def test_a_driver_of_the_sites_own_folder_has_a_twin_too(tmp_path: Path) -> None:
     """A profile is enough: nothing is written for one analyzer."""
     folder = tmp_path / "our_own"
@@ -267,6 +272,7 @@ VALUES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 @EXAMPLES
 @given(seed=_SEEDS)

@@ -30,6 +30,7 @@ from middleware.model import (
     AbnormalFlag,
     AnalyzerStatus,
     Comment,
+    Isolate,
     Result,
     ResultStatus,
     ResultValue,
@@ -156,6 +157,12 @@ class ResultReader:
             return _status(obx, value_type)
         return self._made(_Seen(observed, scope, texts, status, value), place)
 
+    def _flags_of(self, obx: Segment, text: str, isolate: Isolate | None) -> Flags:
+        """OBX-8, of an isolate's result with the letters of susceptibilities."""
+        marks = obx.delimiters
+        read = self._flags if isolate is None else self._interpretations
+        return read(text, marks.repetition, marks.component)
+
     def _said(self, observed: Observed, place: Place, flags: Flags) -> Remarks:
         """What is remarked on the group, the observation and its flags."""
         remarks = place.said
@@ -167,14 +174,11 @@ class ResultReader:
         observed, scope, texts, status, value = seen
         _, code, name, test_id, unit, usual, flags_text, status_text = texts[:8]
         time, operator, module, lot, dilution, detail, run_text, parent, number = texts[8:]
-        isolate, read_flags = None, self._flags
-        if parent or self._has_cultures:
-            isolate = self._isolate(scope, number, code, value)
+        asks = parent or self._has_cultures
+        isolate = self._isolate(scope, number, code, value) if asks else None
         if isolate is not None:  # OBX-4 is the isolate's number, and no run
             run_text, parent = "", parent or isolate.number
-            read_flags = self._interpretations
-        marks = observed.obx.delimiters
-        flags = read_flags(flags_text, marks.repetition, marks.component)
+        flags = self._flags_of(observed.obx, flags_text, isolate)
         remarks = self._said(observed, place, flags)
         run = int(run_text) if _RUN.fullmatch(run_text) else 0
         detail = "/".join(filter(None, (detail, run_text if not run else "", parent)))

@@ -6,16 +6,20 @@ import re
 from typing import NamedTuple
 
 from middleware.driver.api import DecodeContext
-from middleware.driver.quirks import NUL_IN_TEXT
+from middleware.driver.quirks import NUL_IN_TEXT, SHORT_SEGMENT_NAMES
 from middleware.errors import DriverError
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import Message, parse
 from middleware.wire.hl7.parse import UNDECODABLE_BYTES
 
 MOST_MESSAGES = 10_000
-_HEADER = re.compile(rb"(?:^|(?<=[\r\n]))[\x0b\x1c ]*(?=MSH[^\w\s])")
+_HEADER = re.compile(rb"(?:^|(?<=[\r\n]))(?:\xef\xbb\xbf)?[\x0b\x1c ]*(?=MSH[^\w\s])")
 _BATCH = re.compile(rb"[\r\n](?:BHS|FHS|BTS|FTS)[^\w\s]")
 _FRAMING = b"\x0b\x1c"
+_SHORT_HEADER = re.compile(rb"\A((?:\xef\xbb\xbf)?)H(?=\|\^~\\&)")
+_SHORT_NAME = re.compile(rb"(?<=[\r\n])([HPC])(?=\|)")
+_SHORT_END = re.compile(rb"(?<=[\r\n])L\|[^\r\n]*[\r\n]*")
+_LONG_NAMES = {b"H": b"MSH", b"P": b"PID", b"C": b"NTE"}
 
 
 class Texts(NamedTuple):
@@ -31,6 +35,9 @@ def read_texts(text: bytes, context: DecodeContext, allowed: frozenset[str]) -> 
     if b"\0" in text:
         used[NUL_IN_TEXT] = None
         text = text.replace(b"\0", b"")
+    if context.is_file and _SHORT_HEADER.match(text):
+        used[SHORT_SEGMENT_NAMES] = None
+        text = _with_long_names(text)
     pieces = split_messages(text) if context.is_file else [text]
     messages = [_parse(piece, context.encoding) for piece in pieces]
     for message in messages:
@@ -48,6 +55,11 @@ def read_texts(text: bytes, context: DecodeContext, allowed: frozenset[str]) -> 
             what_to_do="Add it to `quirks` of the profile if the analyzer's manual explains it.",
         )
     return Texts(messages, tuple(used))
+
+
+def _with_long_names(text: bytes) -> bytes:
+    named = _SHORT_NAME.sub(lambda found: _LONG_NAMES[found[1]], _SHORT_END.sub(b"", text))
+    return _SHORT_HEADER.sub(rb"\1MSH", named)
 
 
 def split_messages(text: bytes) -> list[bytes]:

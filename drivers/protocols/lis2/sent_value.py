@@ -1,8 +1,8 @@
 """Finds the part of a result field that holds the value, or says why there is no such part.
 
 A profile that names the whole field leaves it to this rule: the first component, and nothing beside it (by the rule
-`later_component` another one, and nothing beside it). A profile that names one component knows that the others are not the
-value.
+`later_component` another one, and nothing beside it). A profile that names one component knows that the others are not
+the value.
 """
 
 from __future__ import annotations
