@@ -7,7 +7,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple
 
-from middleware.driver.value_rules import ValueRule
+from middleware.driver.value_rules import ValueRule, joined
 from middleware.model import ValueKind
 
 # Longer than any measured value; keeps `1E999999` and digit floods from becoming large numbers.
@@ -26,6 +26,8 @@ _THOUSANDS_POINT = re.compile(
 _COMPARATOR = re.compile(r"(<=|>=|<|>) *(?=[^ ])")
 _TITER = re.compile(r"1:([0-9]+(?:\.[0-9]+)?)")
 _RANGE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?- ?([0-9]+(?:\.[0-9]+)?)")
+
+_WITH_LOGARITHM = re.compile(r"([0-9.eE+]+) ?\(([0-9]{1,2}\.([0-9]{1,4}))\)")
 
 
 class Number(NamedTuple):
@@ -82,7 +84,21 @@ def _read_by_rule(text: str, rules: Collection[ValueRule]) -> Number | None:
         return _by(ValueRule.THOUSANDS_POINT, text.replace(".", "").replace(",", "."))
     if ValueRule.BARE_POINT in rules and _BARE_POINT.fullmatch(text):
         return _by(ValueRule.BARE_POINT, text)
+    if ValueRule.LOGARITHM_BESIDE in rules and text.endswith(")"):
+        return _read_with_logarithm(text, rules)
     return _read_range(text, rules) if ValueRule.RANGE in rules else None
+
+
+def _read_with_logarithm(text: str, rules: Collection[ValueRule]) -> Number | None:
+    """A number whose logarithm stands behind it; None when the two do not fit within the last digit."""
+    found = _WITH_LOGARITHM.fullmatch(text)
+    number = _read_uncompared(found.group(1), rules) if found else None
+    if found is None or number is None or number.kind is not ValueKind.NUMBER or not number.number:
+        return None
+    difference = number.number.log10() - Decimal(found.group(2))
+    if abs(difference) >= Decimal(1).scaleb(-len(found.group(3))):
+        return None
+    return number._replace(rule=joined(number.rule, ValueRule.LOGARITHM_BESIDE))
 
 
 def _read_range(text: str, rules: Collection[ValueRule]) -> Number | None:

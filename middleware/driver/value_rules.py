@@ -20,6 +20,7 @@ class ValueRule(StrEnum):
     THOUSANDS_POINT = "thousands_point"
     BARE_POINT = "bare_point"
     MISSING_POINT = "missing_point"
+    LOGARITHM_BESIDE = "logarithm_beside"
     RANGE = "range"
     FLAG_AS_VALUE = "flag_as_value"
     FLAG_IN_VALUE = "flag_in_value"
@@ -42,6 +43,8 @@ VALUE_RULES: Mapping[ValueRule, str] = MappingProxyType(
         ValueRule.BARE_POINT: "`173.` is the number 173 and `.5` is 0.5.",
         ValueRule.MISSING_POINT: "`[values.formats]` says where the point of each test stands: with `###.##`, `540` is "
         "5.40. A number with a point of its own, or longer than its format, is held.",
+        ValueRule.LOGARITHM_BESIDE: "`2520 (3.40)` is the number 2520 with its decimal logarithm, which must fit it in "
+        "every digit that is written; it says nothing new.",
         ValueRule.RANGE: "`3-5` is the range from 3 to 5.",
         ValueRule.FLAG_AS_VALUE: "A result without value but with an abnormal flag states that flag.",
         ValueRule.FLAG_IN_VALUE: "`5.4 H` and `*5.4` are the number 5.4 and a mark of `[values.marks]`, which goes to "

@@ -138,12 +138,12 @@ def test_a_slow_host_gets_every_byte_of_an_analyzer_that_has_gone(bench: Bench) 
 
 
 def test_an_analyzer_that_connects_for_each_message_is_no_storm(bench: Bench) -> None:
-    """Its host answers each: thirty connections take no longer than their answers."""
-    began = time.monotonic()
+    """Its host answers each, so none of thirty connections has to wait for its turn."""
     for _ in range(30):
         analyzer = PlainAnalyzer(bench.port, reply_timeout_s=10)
         analyzer.connect()
         analyzer.write(ENQ)
         assert analyzer.read_reply() == ACK
         analyzer.close()
-    assert time.monotonic() - began < 10.0
+    (line,) = (one for one in bench.node.listing("lines") if one["line"] == "chem-1")
+    assert "damped" not in line["connections"]

@@ -10,6 +10,7 @@ from middleware.wire.events import (
     TimerExpired,
 )
 from middleware.wire.lis1 import Lis1Link, encode_frame, encode_message
+from middleware.wire.lis1.options import Lis1Options
 from tests.kit.lis1_peer import (
     ENQ,
     EOT,
@@ -147,3 +148,20 @@ def test_wire_bytes_of_a_message_are_all_that_came_since_the_one_before() -> Non
     (second,) = only(feed(link, EOT + session_of(RESULT)), MessageReceived)
     assert isinstance(second, MessageReceived)
     assert second.wire == ENQ + b"".join(FRAMES)
+
+
+def test_a_message_ends_with_its_terminator_also_where_records_are_numbered() -> None:
+    """One frame holds all records, each with a digit before it: the last one ends the message."""
+    text = b"H|\\^&\r2P|1\r3O|1|S1\r4R|1|^^^GLU|5.4\r5L|1|N\r"
+    link = ready_link(options=Lis1Options(records_numbered=True))
+    events = feed(link, ENQ + encode_frame(1, text))
+    assert texts_of(events) == [text]
+    strict = ready_link()
+    assert texts_of(feed(strict, ENQ + encode_frame(1, text))) == []
+
+
+def test_a_numbered_header_begins_the_next_message() -> None:
+    """Two messages in one frame stay two."""
+    first, second = b"H|\\^&|1\r2L|1\r", b"3H|\\^&|2\r4L|1\r"
+    link = ready_link(options=Lis1Options(records_numbered=True))
+    assert texts_of(feed(link, ENQ + encode_frame(1, first + second))) == [first, second]

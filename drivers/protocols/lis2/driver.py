@@ -21,6 +21,7 @@ from middleware.wire.link import Link
 from middleware.wire.lis1.link import Lis1Link
 from middleware.wire.lis1.options import Lis1Options, Role
 from middleware.wire.lis2 import Message, parse_message
+from middleware.wire.lis2.message import RECORDS_NUMBERED
 
 NAME = "lis2"
 
@@ -126,6 +127,7 @@ def _link_options(profile: LinkSection, line: LinkSection) -> Lis1Options:
         **profile.model_dump(exclude_none=True),
         **line.model_dump(exclude_none=True),
         "quirks": (frozenset(profile.quirks) | frozenset(line.quirks)) - RECORD_QUIRKS.keys(),
+        "records_numbered": RECORDS_NUMBERED in profile.quirks,
     }
     return Lis1Options(**merged)
 

@@ -20,6 +20,7 @@ from middleware.wire.lis1.options import Lis1Options
 _H = ord("H")
 _L = ord("L")
 _BEGIN_OR_END = frozenset((_H, _L))
+_DIGITS = frozenset(b"01234567")
 _CR = c.CR
 _PIPE = ord("|")
 _BLANK = b"\r\n\0 "
@@ -42,6 +43,7 @@ class Assembly:
     __slots__ = (
         "_before",
         "_delimiter",
+        "_is_numbered",
         "_message_at",
         "_needs_terminator",
         "_record_at",
@@ -53,6 +55,7 @@ class Assembly:
 
     def __init__(self, options: Lis1Options) -> None:
         self._needs_terminator = "terminator_missing" not in options.quirks
+        self._is_numbered = options.records_numbered
         self._supplies_cr = "record_split_by_etx" not in options.quirks
         self.text = bytearray()
         self.pieces: deque[Piece] = deque()
@@ -116,7 +119,9 @@ class Assembly:
         while end >= 0:
             first = held[at]
             if first in _BEGIN_OR_END:
-                self._look_at(first, at, end)
+                self._look_at(first, at, at, end)
+            elif self._is_numbered and first in _DIGITS and held[at + 1] in _BEGIN_OR_END:
+                self._look_at(held[at + 1], at, at + 1, end)
             at = end + 1
             end = held.find(b"\r", at)
         self._record_at = at
@@ -149,20 +154,20 @@ class Assembly:
         else:
             self.used.append("record_split_by_etx")
 
-    def _look_at(self, first: int, at: int, end: int) -> None:
-        """A record from `at` to its CR at `end` whose first letter may begin or end a message."""
+    def _look_at(self, first: int, at: int, letter_at: int, end: int) -> None:
+        """A record from `at` to its CR at `end` whose letter may begin or end a message."""
         if first == _H:
-            self._begin_message(at)
-        elif self.text[at + 1] in (self._delimiter, _CR):
+            self._begin_message(at, letter_at)
+        elif self.text[letter_at + 1] in (self._delimiter, _CR):
             self._end_message(end + 1)
 
     def _end_message(self, end: int) -> None:
         self.pieces.append(Piece(is_complete=True, start=self._message_at, end=end))
         self._message_at = end
 
-    def _begin_message(self, at: int) -> None:
+    def _begin_message(self, at: int, letter_at: int) -> None:
         """An H record at `at`: what stands before it is an unfinished message."""
-        delimiter = self.text[at + 1]
+        delimiter = self.text[letter_at + 1]
         if chr(delimiter).isalnum():
             return  # "HISTOGRAM": text that slipped into a line of its own, not a header
         if delimiter != _CR:

@@ -37,7 +37,9 @@ class Lis1Options:
     `contention_s` None means by role: 1 for the instrument, 20 for the computer. Two computers on
     one line need different values. `turnaround_delay_s` (0 or more) is the pause between the peer's
     EOT and our ENQ. `reply_deadline_s` must stay below the peer's own waiting time, 15 by the
-    standard. `max_enquiries` bounds how often a busy or contending peer is asked for one message.
+    standard. `records_numbered`: a digit stands before each record inside a frame (the record quirk of
+    that name; the link must know it to see where a message ends). `max_enquiries` bounds how often a
+    busy or contending peer is asked for one message.
     Raises LocalProtocolError for an unknown quirk or a value out of range.
     """
 
@@ -57,6 +59,7 @@ class Lis1Options:
     packaging: Packaging = Packaging.RECORD_PER_FRAME
     honours_interrupt: bool = False
     requests_interrupt: bool = False
+    records_numbered: bool = False
     quirks: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
