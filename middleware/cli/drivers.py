@@ -33,7 +33,7 @@ def list_drivers(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption = 
     if as_json:
         show.document("drivers", items, broken=broken)
         return
-    show.table(_COLUMNS, items)
+    show.table(_COLUMNS, [one | {"tier": _evidence(one)} for one in items])
     for one in broken:
         show.say(f"could not be loaded: {one['source']}: {one['problem']}", "red")
 
@@ -57,6 +57,11 @@ def show_driver(
 def print_schema() -> None:
     """Print the JSON Schema of driver.toml, for editors that help while one writes."""
     show.json_document(profile_schema())
+
+
+def _evidence(item: dict[str, Any]) -> str:
+    """The tier, and that every result is held where the profile says so."""
+    return str(item["tier"]) + ("" if item["reporting"] else ", not for reporting")
 
 
 def _rows(value: dict[str, Any], above: str = "") -> list[dict[str, Any]]:

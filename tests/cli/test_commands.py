@@ -263,6 +263,7 @@ def test_drivers_are_listed_and_shown(site: CliSite) -> None:
     """What a line may name."""
     assert "generic_astm" in {item["id"] for item in site.run("drivers", "list", "--json").items}
     assert "generic_astm" in site.run("drivers", "list").out
+    assert "not for reporting" in " ".join(site.run("drivers", "list").out.split())
     assert site.run("drivers", "show", "generic_astm").status == 0
     unknown = site.run("drivers", "show", "generic_atsm")
     assert unknown.status == 1

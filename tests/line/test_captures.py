@@ -84,6 +84,7 @@ def test_a_capture_holds_every_byte_of_both_directions(
     assert words[2] == "capture ended: enough"
     (path,) = _files(tmp_path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "captures").stat().st_mode) == 0o700
     assert facts_of(path.read_text().splitlines())["asked for by"] == "maria"
     assert "CONTAINS PATIENT DATA" in path.read_text()
 
