@@ -13,6 +13,15 @@ from emulators import analyzer_command, hl7_analyzer, law_command, null_modem, r
 from emulators.file_texts import FileFormat
 from emulators.files import FilePlan, play
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
+from emulators.options import (
+    CountOption,
+    ObligationsOption,
+    PaceOption,
+    PrefixOption,
+    QuietOption,
+    SecondsOption,
+    ZoneOption,
+)
 from emulators.oracle import Book, judge, read_arrivals, read_obligations
 from emulators.place import (
     ListenOption,
@@ -47,13 +56,13 @@ def poct1a(
     tls: TlsOption = "",
     panel: Annotated[str, typer.Option(help=f"Tests: {', '.join(PANELS)}.")] = "immuno",
     seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
-    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
-    count: Annotated[int, typer.Option(help="Stop after so many messages (0: never).")] = 0,
+    prefix: PrefixOption = "",
+    time_zone: ZoneOption = "UTC",
+    count: CountOption = 0,
     every_s: Annotated[float, typer.Option(help="Pace; 0: as fast as the host asks.")] = 1.0,
-    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
-    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+    seconds: SecondsOption = 0.0,
+    obligations: ObligationsOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Measure and report as a point-of-care analyzer that speaks POCT1-A over TCP."""
     reactor = _reactor()
@@ -86,9 +95,9 @@ def lis(
         str, typer.Option(help="accept, refuse /10, reject, busy, late 2, mute or away.")
     ] = "accept",
     plan: Annotated[str, typer.Option(help="Changes: 5:away,15:accept,20:late 0.5.")] = "",
-    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
+    seconds: SecondsOption = 0.0,
     arrivals: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Take HL7 v2 over MLLP as a LIS, and answer as told."""
     reactor = _reactor()
@@ -140,13 +149,13 @@ def files(
     semaphore: Annotated[str, typer.Option(help="Ending of an empty file behind each.")] = "",
     scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
     seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
-    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
+    prefix: PrefixOption = "",
+    time_zone: ZoneOption = "UTC",
     count: Annotated[int, typer.Option(help="Stop after so many files (0: never).")] = 0,
-    every_s: Annotated[float, typer.Option(help="Pace; -1: as the scenario says.")] = -1.0,
-    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
-    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+    every_s: PaceOption = -1.0,
+    seconds: SecondsOption = 0.0,
+    obligations: ObligationsOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Play a scenario as an analyzer that writes files (ASTM text, HL7 v2 or CSV) into a folder."""
     if not folder.is_dir():

@@ -11,12 +11,21 @@ import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer, Speech
+from emulators.options import (
+    CountOption,
+    ObligationsOption,
+    PaceOption,
+    PrefixOption,
+    QuietOption,
+    SecondsOption,
+    SeedOption,
+    ZoneOption,
+)
 from emulators.oracle import Book
 from emulators.place import (
     BaudOption,
@@ -135,14 +144,14 @@ def command(  # noqa: PLR0913, PLR0917 - the arguments of a command are its opti
     tls: TlsOption = "",
     message: Annotated[MessageForm, typer.Option(help="ORU^R01 or OUL^R22.")] = MessageForm.ORU,
     scenario: Annotated[str, typer.Option(help="Name or TOML file.")] = "steady",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same values and faults.")] = 7,
-    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
-    count: Annotated[int, typer.Option(help="Stop after so many messages (0: never).")] = 0,
-    every_s: Annotated[float, typer.Option(help="Pace; -1: as the scenario says.")] = -1.0,
-    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
-    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+    seed: SeedOption = 7,
+    prefix: PrefixOption = "",
+    time_zone: ZoneOption = "UTC",
+    count: CountOption = 0,
+    every_s: PaceOption = -1.0,
+    seconds: SecondsOption = 0.0,
+    obligations: ObligationsOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Play a scenario as an analyzer that sends HL7 v2 results over MLLP."""
     try:

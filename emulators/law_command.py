@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import zoneinfo
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emulators.law_analyzer import EmulatedLawAnalyzer, LawPlan
 from emulators.law_scenario import load_law_scenario
+from emulators.options import (
+    CountOption,
+    ObligationsOption,
+    PaceOption,
+    PrefixOption,
+    QuietOption,
+    SecondsOption,
+    SeedOption,
+    ZoneOption,
+)
 from emulators.oracle import Book
 from emulators.place import ListenOption, Place, TcpOption, TlsOption, transport_of
 from emulators.running import Run, new_prefix, sentence, speaker, the_reactor
@@ -26,14 +35,14 @@ def law(  # noqa: PLR0913, PLR0917 - the arguments of a command are its options
     listen: ListenOption = "",
     tls: TlsOption = "",
     scenario: Annotated[str, typer.Option(help="steady, unreliable or a TOML file.")] = "steady",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same values and faults.")] = 7,
-    prefix: Annotated[str, typer.Option(help="Of sample ids; new in each run if empty.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
-    count: Annotated[int, typer.Option(help="Stop after so many results (0: never).")] = 0,
-    every_s: Annotated[float, typer.Option(help="Pace; -1: as the scenario says.")] = -1.0,
-    seconds: Annotated[float, typer.Option(help="Stop after so long (0: never).")] = 0.0,
-    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+    seed: SeedOption = 7,
+    prefix: PrefixOption = "",
+    time_zone: ZoneOption = "UTC",
+    count: CountOption = 0,
+    every_s: PaceOption = -1.0,
+    seconds: SecondsOption = 0.0,
+    obligations: ObligationsOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Play a scenario as an analyzer that speaks IHE LAW over MLLP: it asks, takes orders and sends results."""
     reactor = the_reactor()

@@ -17,6 +17,7 @@ import typer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from emulators.options import QuietOption
 from emulators.place import ListenOption, Place, TcpOption, transport_of
 from emulators.running import Run, sentence, speaker, the_reactor
 from middleware.errors import MiddlewareError
@@ -195,7 +196,7 @@ def command(
     listen: ListenOption = "",
     speed: Annotated[float, typer.Option(min=0, help="1: as recorded; 0: no pauses.")] = 1.0,
     patience_s: Annotated[float, typer.Option(min=0.1, help="Longest wait for an answer.")] = 15.0,
-    quiet: Annotated[bool, typer.Option(help="Print only the summary.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Play the analyzer's side of a capture."""
     reactor = the_reactor()

@@ -247,6 +247,12 @@ def _bare_point(writer: ValueWriter, wanted: Wanted) -> SaidValue:
     return writer.in_unit(said, wanted)
 
 
+def _with_logarithm(writer: ValueWriter, wanted: Wanted) -> SaidValue:
+    number = Decimal(writer.random.randrange(20, 9_999_999))
+    text = f"{number} ({number.log10():.2f})"
+    return writer.in_unit(SaidValue(text, _NUMBER, number=number), wanted)
+
+
 def _range(writer: ValueWriter, wanted: Wanted) -> SaidValue:
     lower = writer.random.randrange(1, 50)
     upper = lower + writer.random.randrange(1, 50)
@@ -283,6 +289,7 @@ _BY_RULE: Mapping[ValueRule, Write] = MappingProxyType(
         ValueRule.THOUSANDS_COMMA: _thousands_comma,
         ValueRule.THOUSANDS_POINT: _thousands_point,
         ValueRule.BARE_POINT: _bare_point,
+        ValueRule.LOGARITHM_BESIDE: _with_logarithm,
         ValueRule.RANGE: _range,
         ValueRule.FLAG_AS_VALUE: _flag_alone,
         ValueRule.FLAG_IN_VALUE: _marked,

@@ -173,15 +173,16 @@ def _raw_of(text: str) -> bytes:
 
 def from_carets(text: str) -> bytes:
     """Bytes of a log in caret notation (`cat -v`). `^^` and a caret before what is no letter stay as they are."""
+    has_line_ends = "^M" in text  # then the line ends of the log mean nothing
     pieces: list[str] = []
     at = 0
-    while found := _CARET.search(text, at):
+    for found in _CARET.finditer(text):
         plain = text[at : found.start()]
-        pieces.append(_LINE_ENDS.sub("", plain) if "^M" in text else plain)
+        pieces.append(_LINE_ENDS.sub("", plain) if has_line_ends else plain)
         pieces.append(_of_caret(text, found))
         at = found.end()
     rest = text[at:]
-    pieces.append(_LINE_ENDS.sub("", rest) if "^M" in text else rest)
+    pieces.append(_LINE_ENDS.sub("", rest) if has_line_ends else rest)
     return "".join(pieces).encode("latin-1", "replace")
 
 

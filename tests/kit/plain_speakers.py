@@ -19,6 +19,7 @@ from typing import Protocol
 from tests.kit.plain_analyzer import ACK, ENQ, EOT, NoReply, Refused, frames, result_records
 from tests.kit.plain_hl7_analyzer import END, START, PlainHl7Analyzer
 from tests.kit.poct1a_texts import hello, observation, status
+from tests.kit.serial_cable import SerialCable
 
 REPLY_WITHIN_S = 3.0
 
@@ -156,27 +157,30 @@ class FramedSpeaker:
 class SerialSpeaker:
     """LIS01-A2 over the analyzer's end of a serial cable, which knows of no connection."""
 
-    descriptor: int
+    cable: SerialCable
 
     def send(self, sample_id: str) -> None:
         """One session; what came late before it counts for nothing."""
-        while select.select([self.descriptor], [], [], 0)[0]:
-            os.read(self.descriptor, 4096)
+        while select.select([self.cable.analyzer], [], [], 0)[0]:
+            os.read(self.cable.analyzer, 4096)
         try:
             for one in (ENQ, *frames(result_records(sample_id, 3))):
                 self._say(one)
         finally:
-            os.write(self.descriptor, EOT)
+            os.write(self.cable.analyzer, EOT)
 
     def hang_up(self) -> None:
-        """There is nothing to close: LIS01-A2 6.5.1 asks for a pause after a session that failed."""
+        """There is nothing to close. What a dead node did not read must not be answered by the next one: a reply of
+        LIS01-A2 does not say what it is the reply to.
+        """
         time.sleep(0.2)
+        self.cable.lose_unread()
 
     def _say(self, data: bytes) -> None:
-        os.write(self.descriptor, data)
-        if not select.select([self.descriptor], [], [], REPLY_WITHIN_S)[0]:
+        os.write(self.cable.analyzer, data)
+        if not select.select([self.cable.analyzer], [], [], REPLY_WITHIN_S)[0]:
             raise NoReply("no answer on the cable")
-        if os.read(self.descriptor, 1) != ACK:
+        if os.read(self.cable.analyzer, 1) != ACK:
             raise Refused("a frame or an enquiry was refused")
 
 

@@ -44,6 +44,10 @@ class SerialCable:
         except BlockingIOError:
             return 0
 
+    def lose_unread(self) -> None:
+        """What no program has read is lost, as on a real port that nobody has open."""
+        termios.tcflush(self._slave, termios.TCIFLUSH)
+
     def received(self) -> bytes:
         """What has come to the analyzer since the last time; empty when nothing has."""
         try:

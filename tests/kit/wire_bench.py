@@ -82,7 +82,7 @@ def wire_bench(folder: Path, data_dir: str = "var") -> Iterator[WireBench]:
         "law": Hl7Speaker(law, "OUL^R22^OUL_R22", law_segments),
         "poct1a": Poct1aSpeaker(poct1a),
         "framed": FramedSpeaker(framed),
-        "serial": SerialSpeaker(cable.analyzer),
+        "serial": SerialSpeaker(cable),
     }
     sending = {name: Sending(one, prefix=name[:2].upper()) for name, one in speakers.items()}
     try:
