@@ -37,7 +37,8 @@ class SpecimenSection(Section):
     )
     doubt_other_parts: bool = Field(
         default=False,
-        description="Hold when another part of that field could be the identifier; for profiles of no one analyzer.",
+        description="Hold when another part of that field could be the identifier; for profiles of no one "
+        "analyzer, and where two fields should name one tube.",
         examples=[True],
     )
     instrument_sample_id: PathField | None = Field(

@@ -26,9 +26,10 @@ from middleware.pipeline.culture import hold_whole
 from middleware.pipeline.decision import Judge
 from middleware.pipeline.prepared import PreparedResult
 from middleware.pipeline.rows import (
+    EMPTY_RESULT,
     isolate_columns,
     measured_columns,
-    result_columns,
+    result_row,
     specimen_columns,
 )
 from middleware.review.checks import CATALOGUE, Check, NamedCheck, run
@@ -81,10 +82,10 @@ class Preparation:
         self._setup = setup
         self._judge = Judge(setup)
         self._checks = tuple(checks)
-        self._of_specimen = tuple(
-            one for one in checks if isinstance(one, NamedCheck) and one.is_of_specimen
+        self._shared_checks = tuple(
+            one for one in checks if isinstance(one, NamedCheck) and one.is_shared
         )
-        self._of_result = tuple(one for one in checks if one not in self._of_specimen)
+        self._own_checks = tuple(one for one in checks if one not in self._shared_checks)
 
     def prepare(self, decoded: Decoded) -> Prepared:
         """Prepare one message; an envelope that cannot be prepared is unreadable, with the reason."""
@@ -118,6 +119,7 @@ class Preparation:
         """The columns that all results of the message share."""
         line = self._setup.lines[entry.line]
         shared: dict[str, Any] = {
+            **EMPTY_RESULT,
             "id": 0,  # given in the transaction
             "journal_id": entry.id,
             "line": entry.line,
@@ -169,20 +171,19 @@ class Preparation:
             begun = specimen_hash(columns)
             checks = self._checks_after(first, context)
             role = first.specimen.role
+            is_patients = role is SampleRole.PATIENT
             has_time = first.measured.at is not None  # "0000…" or a mere day is no time
             for result in alike:
-                row = columns | result_columns(result)
+                row = result_row(columns, result)
                 if result.isolate is not None:
                     row |= isolate_columns(result)
                 row["fingerprint"] = mark = fingerprint(begun, row)
                 findings = self._review(result, context, checks)
-                if codes is not None and role is SampleRole.PATIENT:
+                if codes is not None and is_patients:
                     findings = code_findings(codes, row, findings)
                 destinations, decided = self._judge.decide(row, findings, role, mode)
                 row.update(decided)
-                may_follow = role is SampleRole.PATIENT and not any(
-                    one.check == "identity" for one in findings
-                )
+                may_follow = is_patients and not (findings and _doubts_identity(findings))
                 one = PreparedResult(row, mark, role, findings, has_time, may_follow, destinations)
                 if result.isolate is not None:
                     one.parent_record = result.parent.record if result.parent is not None else 0
@@ -193,9 +194,9 @@ class Preparation:
         return prepared
 
     def _checks_after(self, result: Result, context: ReviewContext) -> Sequence[Check]:
-        """What is left to check of each result of a specimen. One with nothing against it is not asked about again."""
-        is_clean = not self._review(result, context, self._of_specimen)
-        return self._of_result if is_clean else self._checks
+        """What is left to check of each result that shares specimen and time: what they share is asked about once."""
+        is_clean = not self._review(result, context, self._shared_checks)
+        return self._own_checks if is_clean else self._checks
 
     def _review(
         self, result: Result, context: ReviewContext, checks: Sequence[Check]
@@ -220,6 +221,10 @@ def _side_by_side(results: Sequence[Result]) -> list[list[Result]]:
         groups[-1].append(result)
         last = result
     return groups
+
+
+def _doubts_identity(findings: Sequence[Finding]) -> bool:
+    return any(one.check == "identity" for one in findings)
 
 
 def _check_failed(error: Exception) -> Finding:

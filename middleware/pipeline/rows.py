@@ -8,9 +8,10 @@ without the call that `value` costs.)
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from middleware.model import Comment, MeasuredTime, Result, Specimen
+from middleware.model import Comment, MeasuredTime, Result, ResultValue, Specimen
 from middleware.payload.hl7_time import offset_at
 
 
@@ -47,43 +48,97 @@ def measured_columns(measured: MeasuredTime, time_zone: str) -> dict[str, Any]:
     }
 
 
-def result_columns(result: Result) -> dict[str, Any]:
-    """What belongs to the result itself."""
-    value = result.value
-    number, upper, dilution = value.number, value.upper, result.dilution_factor
+EMPTY_RESULT: Mapping[str, Any] = dict.fromkeys(
+    (
+        "record",
+        "record_name",
+        "module",
+        "test_code",
+        "test_name",
+        "test_detail",
+        "test_id_raw",
+        "run",
+        "value_kind",
+        "value_raw",
+        "value_number",
+        "value_upper",
+        "comparator",
+        "value_text",
+        "value_rule",
+        "unit",
+        "unit_ucum",
+        "reference_range",
+        "abnormal_flags",
+        "abnormal_flags_raw",
+        "instrument_flags",
+        "comments",
+        "result_status",
+        "status_raw",
+        "operator",
+        "reagent_lot",
+        "dilution_factor",
+        "is_manual",
+        "fingerprint",
+        "verdict",
+        "release_state",
+        "findings",
+        "verifier",
+    )
+)
+"""What belongs to one result and not to its specimen: the columns that `result_row` and the decision fill."""
+
+
+def result_row(shared: dict[str, Any], result: Result) -> dict[str, Any]:
+    """The row of one result. `shared` has every column: those of EMPTY_RESULT, of the specimen and of the message.
+
+    A copy with what the result says put in is quicker than two unions, and most columns say nothing.
+    """
+    row = shared.copy()
+    source = result.source
+    row["record"] = source.record
+    row["record_name"] = source.name
+    row["module"] = result.module
+    row["test_code"] = result.test_code
+    row["test_name"] = result.test_name or None
+    row["test_detail"] = result.test_detail
+    row["test_id_raw"] = result.test_id_raw or None
+    row["run"] = result.run
+    row["unit"] = result.unit
+    row["unit_ucum"] = result.unit_ucum or None
+    row["reference_range"] = result.reference_range or None
+    row["result_status"] = result.status._value_
+    row["status_raw"] = result.status_raw or None
+    row["operator"] = result.operator or None
+    row["reagent_lot"] = result.reagent_lot or None
+    row["is_manual"] = result.is_manual
+    if result.dilution_factor is not None:
+        row["dilution_factor"] = str(result.dilution_factor)
+    _put_value(row, result.value)
+    _put_remarks(row, result)
+    return row
+
+
+def _put_value(row: dict[str, Any], value: ResultValue) -> None:
+    row["value_kind"] = value.kind._value_
+    row["value_raw"] = value.raw
+    if value.number is not None:
+        row["value_number"] = str(value.number)
+    if value.upper is not None:
+        row["value_upper"] = str(value.upper)
+    row["comparator"] = value.comparator or None
+    row["value_text"] = value.text or None
+    row["value_rule"] = value.rule or None
+
+
+def _put_remarks(row: dict[str, Any], result: Result) -> None:
     flags = result.abnormal_flags
-    return {
-        "record": result.source.record,
-        "record_name": result.source.name,
-        "module": result.module,
-        "test_code": result.test_code,
-        "test_name": result.test_name or None,
-        "test_detail": result.test_detail,
-        "test_id_raw": result.test_id_raw or None,
-        "run": result.run,
-        "value_kind": value.kind._value_,
-        "value_raw": value.raw,
-        "value_number": None if number is None else str(number),
-        "value_upper": None if upper is None else str(upper),
-        "comparator": value.comparator or None,
-        "value_text": value.text or None,
-        "value_rule": value.rule or None,
-        "unit": result.unit,
-        "unit_ucum": result.unit_ucum or None,
-        "reference_range": result.reference_range or None,
-        "abnormal_flags": ",".join(flags) if flags else None,
-        "abnormal_flags_raw": result.abnormal_flags_raw or None,
-        "instrument_flags": json.dumps(result.instrument_flags)
-        if result.instrument_flags
-        else None,
-        "comments": comments_json(result.comments) if result.comments else None,
-        "result_status": result.status._value_,
-        "status_raw": result.status_raw or None,
-        "operator": result.operator or None,
-        "reagent_lot": result.reagent_lot or None,
-        "dilution_factor": None if dilution is None else str(dilution),
-        "is_manual": result.is_manual,
-    }
+    if flags:
+        row["abnormal_flags"] = ",".join(flags)
+    row["abnormal_flags_raw"] = result.abnormal_flags_raw or None
+    if result.instrument_flags:
+        row["instrument_flags"] = json.dumps(result.instrument_flags)
+    if result.comments:
+        row["comments"] = comments_json(result.comments)
 
 
 def comments_json(comments: tuple[Comment, ...]) -> str:

@@ -44,30 +44,31 @@ class NamedCheck:
     name: str
     order: int
     check: Callable[[Result, ReviewContext], Finding | None]
-    is_of_specimen: bool = False
-    """It looks at nothing of the result but its specimen, so one answer holds for all results of that."""
+    is_shared: bool = False
+    """It looks at nothing of the result but its specimen and its time of measurement, so one answer holds for all
+    results that share these."""
 
 
-def _of_specimen(
+def _shared(
     name: str, order: int, check: Callable[[Result, ReviewContext], Finding | None]
 ) -> NamedCheck:
-    return NamedCheck(name, order, check, is_of_specimen=True)
+    return NamedCheck(name, order, check, is_shared=True)
 
 
 CATALOGUE: tuple[Check, ...] = (
-    _of_specimen("sample_id_is_there", 100, identity.sample_id_is_there),
-    _of_specimen("sample_id_is_well_formed", 110, identity.sample_id_is_well_formed),
-    _of_specimen("patient_is_one", 120, identity.patient_is_one),
-    _of_specimen("sample_id_is_beyond_doubt", 130, identity.sample_id_is_beyond_doubt),
-    _of_specimen("specimen_is_no_control", 140, identity.specimen_is_no_control),
+    _shared("sample_id_is_there", 100, identity.sample_id_is_there),
+    _shared("sample_id_is_well_formed", 110, identity.sample_id_is_well_formed),
+    _shared("patient_is_one", 120, identity.patient_is_one),
+    _shared("sample_id_is_beyond_doubt", 130, identity.sample_id_is_beyond_doubt),
+    _shared("specimen_is_no_control", 140, identity.specimen_is_no_control),
     NamedCheck("value_is_explained", 200, form.value_is_explained),
     NamedCheck("status_may_be_reported", 210, form.status_may_be_reported),
-    NamedCheck("time_is_believable", 220, form.time_is_believable),
+    _shared("time_is_believable", 220, form.time_is_believable),
     NamedCheck("dilution_is_declared", 230, form.dilution_is_declared),
     NamedCheck("measured_once", 240, form.measured_once),
     NamedCheck("instrument_flags", 245, form.instrument_flags_are_harmless),
     NamedCheck("isolate_is_certain", 250, form.isolate_is_certain),
-    NamedCheck("driver_may_report", 290, form.driver_may_report),
+    _shared("driver_may_report", 290, form.driver_may_report),
 )
 """The checks that come with Labwire: identity and form."""
 

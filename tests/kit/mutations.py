@@ -182,15 +182,15 @@ def occurrences(case: Case) -> Iterator[tuple[str, list[list[Place]]]]:
         yield read, [places[begin : begin + len(read)] for begin, _ in spans]
 
 
-def survivors(case: Case, every: int = 1) -> list[str]:
-    """What could be changed without notice, in words; of each text or place only one in `every` is tried."""
+def survivors(case: Case) -> list[str]:
+    """What could be changed without notice, in words."""
     if case.protocol in WITH_PATHS:
         text, _ = case.text()
-        left = unnoticed(case, checked_places(case)[::every])
+        left = unnoticed(case, checked_places(case))
         return sorted({f"{case.name} {_name_of(text, place.at)}" for place in left})
     return [
         f"{case.name} {read}"
-        for read, found in list(occurrences(case))[::every]
+        for read, found in occurrences(case)
         if not any(not unnoticed(case, one) for one in found)
     ]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from middleware.model import Result
-from middleware.pipeline.rows import measured_columns, result_columns, specimen_columns
+from middleware.pipeline.rows import EMPTY_RESULT, measured_columns, result_row, specimen_columns
 
 
 def stored_row(result: Result, **decision: Any) -> dict[str, Any]:
     """One released row of line chem-1, verified by the automatic rules."""
-    shared = {"line": "chem-1", "analyzer": "Chemist 9", "supersedes": None}
-    decided = {"verifier": "auto:identity+form@setup 1"} | decision
-    return (
-        shared
-        | specimen_columns(result.specimen)
-        | measured_columns(result.measured, "Europe/Berlin")
-        | result_columns(result)
-        | decided
-    )
+    shared = {
+        **EMPTY_RESULT,
+        "line": "chem-1",
+        "analyzer": "Chemist 9",
+        "supersedes": None,
+        **specimen_columns(result.specimen),
+        **measured_columns(result.measured, "Europe/Berlin"),
+    }
+    return result_row(shared, result) | {"verifier": "auto:identity+form@setup 1"} | decision
