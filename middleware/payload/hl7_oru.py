@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Any
 
 from middleware.payload.hl7_codes import LOCAL_CODES, LOCAL_DETAILS, has_code, mapped_test_id
 from middleware.payload.hl7_culture import has_isolates, orders_of, sub_id_of
@@ -151,31 +152,28 @@ def _spm(specimen: OutgoingSpecimen) -> str:
 
 
 def _add_results(lines: list[str], rows: Sequence[Row], statuses: Sequence[str]) -> None:
+    ends: dict[tuple[Any, ...], str] = {}  # results of one run mostly end alike
     for number, (row, status) in enumerate(zip(rows, statuses, strict=True), 1):
-        lines.append(_obx(number, row, status))
+        said_last = (status, *_last_of(row))
+        end = ends.get(said_last)
+        if end is None:
+            end = ends[said_last] = _obx_end(row, status)
+        lines.append(_obx(number, row, status) + end)
         if row.get("comments") or row.get("instrument_flags"):
             _add_notes(lines, row)
 
 
-_texts_of = itemgetter(
-    "test_code",
-    "test_name",
-    "test_detail",
-    "unit",
-    "reference_range",
-    "verifier",
-    "analyzer",
-    "module",
-    "line",
+_texts_of = itemgetter("test_code", "test_name", "test_detail", "unit", "reference_range")
+_last_of = itemgetter(
+    "measured_at", "measured_offset", "measured_text", "verifier", "analyzer", "module", "line"
 )
 
 
 def _written(row: Row) -> Sequence[str]:
-    """The free texts of a result, escaped. Nearly none needs it, so they are looked at together first."""
+    """The free texts of OBX-3 to OBX-7, escaped. Nearly none needs it, so they are looked at together first."""
     texts = [text or "" for text in _texts_of(row)]
-    if row.get(
-        "code_source"
-    ):  # a table decides what it becomes; an empty range was left out on purpose
+    if row.get("code_source"):
+        # A table decides what it becomes; an empty range was left out on purpose.
         unit, reference = row["reported_unit"], row["reported_range"]
         texts[3] = unit or texts[3]
         texts[4] = texts[4] if reference is None else reference
@@ -185,22 +183,25 @@ def _written(row: Row) -> Sequence[str]:
 
 
 def _obx(number: int, row: Row, status: str) -> str:
-    code, name, detail, unit, reference, verifier, analyzer, module, line = _written(row)
+    """OBX-1 to OBX-8."""
+    code, name, detail, unit, reference = _written(row)
     value_type, value = ("", "") if status in WITHOUT_VALUE else value_of(row)
-    sub_id = sub_id_of(row)
-    at = row["measured_at"]
-    measured = (
-        ""
-        if at is None
-        else stamp_with_offset(at, row["measured_offset"] or "", row["measured_text"] or "")
+    return (
+        f"OBX|{number}|{value_type}|{_test_id(row, code, name, detail)}|{sub_id_of(row)}|{value}"
+        f"|{unit}|{reference}|{flags_of(row)}"
     )
+
+
+def _obx_end(row: Row, status: str) -> str:
+    """OBX-9 to OBX-19: status, time, verifier and analyzer."""
+    at, offset, sent, verifier, analyzer, module, line = _last_of(row)
+    measured = "" if at is None else stamp_with_offset(at, offset or "", sent or "")
+    measurer = escape(analyzer or line)
+    if module:
+        measurer += f"~{escape(module)}"
     # OBX-14 and OBX-19 carry the same time: when the analyzer measured is all that it knows.
     # OBX-18 is what the analyzer calls itself (else the line), then its module.
-    return (
-        f"OBX|{number}|{value_type}|{_test_id(row, code, name, detail)}|{sub_id}|{value}"
-        f"|{unit}|{reference}|{flags_of(row)}|||{status}|||{measured}||{verifier}"
-        f"||{analyzer or line}{'~' + module if module else ''}|{measured}"
-    )
+    return f"|||{status}|||{measured}||{escape(verifier or '')}||{measurer}|{measured}"
 
 
 def _add_notes(lines: list[str], row: Row) -> None:

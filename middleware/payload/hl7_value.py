@@ -80,21 +80,26 @@ def flags_of(row: Row) -> str:
     return "~".join([FLAGS[word] for word in words.split(",")])
 
 
+# Looked up once: in an enum that costs a call.
+_NUMBER, _TITER, _RANGE = ValueKind.NUMBER.value, ValueKind.TITER.value, ValueKind.RANGE.value
+_CODED, _ABSENT, _TEXT = ValueKind.CODED.value, ValueKind.ABSENT.value, ValueKind.TEXT.value
+
+
 def value_of(row: Row) -> tuple[str, str]:
     """OBX-2 and OBX-5, escaped."""
     kind = row["value_kind"]
-    if kind == ValueKind.NUMBER:
+    if kind == _NUMBER:
         return _number(row)
-    if kind == ValueKind.TITER:
+    if kind == _TITER:
         return "SN", f"^1^:^{_plain(row['value_number'])}"
-    if kind == ValueKind.RANGE:
+    if kind == _RANGE:
         low, high = _reported(row, "value"), _reported(row, "upper")
         return "SN", f"^{_plain(low)}^-^{_plain(high)}"
-    if kind == ValueKind.CODED:
+    if kind == _CODED:
         return _coded(row)
-    if kind == ValueKind.ABSENT:
+    if kind == _ABSENT:
         return "", ""
-    text = row.get("value_text") if kind == ValueKind.TEXT else None
+    text = row.get("value_text") if kind == _TEXT else None
     return _text(text or row["value_raw"].strip())
 
 

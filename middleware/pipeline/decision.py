@@ -28,6 +28,15 @@ _KEPT = Finding(
 )
 _NOT_SENT = frozenset({CodeFate.KEEP, CodeFate.IGNORE})
 _GOING = frozenset({ReleaseState.RELEASED, ReleaseState.HELD})
+# Looked up once: in an enum that costs a call.
+_RELEASED = ReleaseState.RELEASED
+_PATIENT = SampleRole.PATIENT
+
+TESTS_MAX = 10_000
+"""Test codes come from analyzers, so what is remembered is bounded."""
+
+Decided = tuple[tuple[str, ...], dict[str, Any]]
+"""The connectors that get a result (none unless it is released), and the columns of the decision."""
 
 
 class Judge:
@@ -38,6 +47,7 @@ class Judge:
         self._routes = RouteTable(setup.routes, setup.connectors)
         self._relaying = {line.id for line in setup.lines.values() if line.relay is not None}
         self._last: tuple[Decision, dict[str, Any]] | None = None
+        self._clean: dict[tuple[str, str, str], Decided] = {}
 
     def decide(
         self,
@@ -45,8 +55,25 @@ class Judge:
         findings: tuple[Finding, ...],
         role: SampleRole,
         mode: ReleaseMode,
-    ) -> tuple[tuple[str, ...], dict[str, Any]]:
-        """The connectors that get the result (none unless it is released), and the columns of the decision."""
+    ) -> Decided:
+        """Decide one result. Of a line's test all with nothing against them are decided alike: that is done once."""
+        if findings or role is not _PATIENT or row.get("code_fate") is not None:
+            return self._decide(row, findings, role, mode)
+        test = (row["line"], row["test_code"], mode._value_)
+        decided = self._clean.get(test)
+        if decided is None:
+            decided = self._decide(row, findings, role, mode)
+            if len(self._clean) < TESTS_MAX:
+                self._clean[test] = decided
+        return decided
+
+    def _decide(
+        self,
+        row: Mapping[str, Any],
+        findings: tuple[Finding, ...],
+        role: SampleRole,
+        mode: ReleaseMode,
+    ) -> Decided:
         destinations = self._routes.choose(row["line"], row["test_code"])
         if not destinations:
             findings = (*findings, _NO_ROUTE)
@@ -55,7 +82,7 @@ class Judge:
             decision = _kept(decision)
         if row["line"] in self._relaying:
             decision = in_shadow(decision)
-        if decision.state is not ReleaseState.RELEASED:
+        if decision.state is not _RELEASED:
             destinations = ()
         return destinations, self._columns(decision)
 

@@ -209,7 +209,7 @@ def _save(conn: Connection, kept: Sequence[Kept]) -> None:
 def _count(kept: Sequence[Kept], summary: Summary) -> None:
     for message, stored in kept:
         line = message.entry.line
-        states = Counter(result.row["release_state"] for result in stored)
+        states = Counter([result.row["release_state"] for result in stored])
         for state, count in states.items():
             summary.results[line, state] += count
         summary.repeated_messages[line] += ReleaseState.DUPLICATE in states

@@ -60,8 +60,9 @@ class Capture:
         """Make the folder and the first file. Raises OSError."""
         self._began_s = self._clock.monotonic()
         self._began_at = self._clock.utc_now()
-        for folder in (self.plan.folder.parent, self.plan.folder):  # `parents` would be for all to read
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self.plan.folder
+        for one in (folder.parent, folder):  # one made as a parent would be for all to read
+            one.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._open_file()
 
     def stop(self, why: str) -> None:

@@ -1,10 +1,10 @@
 """Damps storms of connections: whoever connects again and again without a message waits up to a second for its turn.
 
-A connection that ended without a whole message (`Shim.has_served`) is barren. After MOST_BARREN of them within WITHIN_S seconds one
-connection a second gets its turn; the others wait in a room with one place, where the newest takes the place. A
-flapping cable or a scanner ends by itself in there and costs a socket and a timer; an analyzer that is well again is
-served within a second, and what it sent meanwhile is not lost. Analyzers that connect for each message are never
-damped.
+A connection that ended without a whole message (`Shim.has_served`) is barren. After MOST_BARREN of them within
+WITHIN_S seconds one connection a second gets its turn; the others wait in a room with one place, where the newest takes
+the place. A flapping cable or a scanner ends by itself in there and costs a socket and a timer; an analyzer that is
+well again is served within a second, and what it sent meanwhile is not lost. Analyzers that connect for each message
+are never damped.
 """
 
 from __future__ import annotations
