@@ -77,7 +77,7 @@ def flags_of(row: Row) -> str:
     words = row.get("abnormal_flags")
     if not words:
         return ""
-    return "~".join([FLAGS[word] for word in words.split(",")])
+    return FLAGS.get(words) or "~".join([FLAGS[word] for word in words.split(",")])
 
 
 # Looked up once: in an enum that costs a call.

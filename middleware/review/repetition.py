@@ -112,10 +112,10 @@ def fingerprint(begun: blake2b, row: Mapping[str, Any]) -> bytes:
 
 def _joined(said: Sequence[str | None]) -> bytes:
     """The texts, each after a separator."""
-    parts = ["", *[part or "" for part in said]]
-    text = _SEPARATOR.join(parts)
-    if text.count(_SEPARATOR) >= len(parts):  # a field holds the separator: say it unambiguously
-        text = _SEPARATOR + repr(parts)
+    parts = [part or "" for part in said]
+    text = _SEPARATOR + _SEPARATOR.join(parts)
+    if text.count(_SEPARATOR) > len(parts):  # a field holds the separator: say it unambiguously
+        text = _SEPARATOR + repr(["", *parts])
     return text.encode("utf-8", "surrogatepass")
 
 

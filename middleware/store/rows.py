@@ -29,6 +29,10 @@ MOST_PARAMETERS = 4000
 """Of one statement: far below the 32,766 that SQLite takes and the 65,535 of PostgreSQL; more rows gain nothing."""
 
 
+MANY_ROWS = 16
+"""From so many on it pays to look which columns hold the same in all of them."""
+
+
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert `rows`. Columns that no row names get their default; one that only some rows name gets
     it in the others.
@@ -38,10 +42,15 @@ def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
     if not rows:
         return
     names, values = _uniform(table, rows) or _various(table, rows)
+    alike = _alike(table, names, values) if conn.dialect.positional else ()
+    once: tuple[Any, ...] = ()
+    if alike:
+        once = itemgetter(*alike)(values[0])
+        values = list(map(itemgetter(*_others(len(names), alike)), values))
     at = 0
     for count in _portions(len(values), len(names)):
-        sql = _insert_text(conn.dialect, table, names, count)
-        portion = tuple(chain.from_iterable(values[at : at + count]))
+        sql = _insert_text(conn.dialect, table, names, count, alike)
+        portion = (*once, *chain.from_iterable(values[at : at + count]))
         if conn.dialect.positional:
             _run(conn, sql, portion)
         else:
@@ -214,16 +223,59 @@ def _nullable(table: Table) -> frozenset[str]:
     )
 
 
+def _alike(table: Table, names: Sequence[str], values: list[tuple[Any, ...]]) -> tuple[int, ...]:
+    """Where those columns stand that hold the same in all rows: giving the database a value once is half the work.
+
+    A column that has once differed is never looked at again, so a table comes to few different statements.
+    """
+    if len(values) < MANY_ROWS:
+        return ()
+    differing = _differing(table)
+    asked = [at for at, name in enumerate(names) if name not in differing]
+    if len(asked) > 1:
+        alike = itemgetter(*asked)
+        first = alike(values[0])
+        if not all(map(first.__eq__, map(alike, values))):
+            unlike = [at for at in asked if len({row[at] for row in values}) > 1]
+            differing.update([names[at] for at in unlike])
+            asked = [at for at in asked if at not in unlike]
+    # One column alone makes no tuple, neither of those nor of the others.
+    is_worth_it = 1 < len(asked) < len(names) - 1
+    return tuple(asked) if is_worth_it else ()
+
+
+@lru_cache(maxsize=32)
+def _differing(_table: Table) -> set[str]:
+    """The columns of a table that are known to differ from row to row."""
+    return set()
+
+
 @lru_cache(maxsize=256)
-def _insert_text(dialect: Dialect, table: Table, names: tuple[str, ...], count: int) -> str:
-    """An INSERT of `count` rows."""
+def _others(count: int, alike: tuple[int, ...]) -> tuple[int, ...]:
+    """The places, of `count`, that are not among `alike`."""
+    return tuple(at for at in range(count) if at not in alike)
+
+
+@lru_cache(maxsize=256)
+def _insert_text(
+    dialect: Dialect, table: Table, names: tuple[str, ...], count: int, alike: tuple[int, ...]
+) -> str:
+    """An INSERT of `count` rows. Its parameters are the values at `alike` once, then the others of each row."""
     for name in names:
         if name not in table.c:
             raise StoreError(f"the table {table.name} has no column {name!r}")
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(quote(name) for name in names)
     mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([f"({', '.join([mark] * len(names))})"] * count)
+    rows = [[mark] * len(names) for _ in range(count)]
+    if alike:
+        own = _others(len(names), alike)
+        for number, row in enumerate(rows):
+            begun = len(alike) + number * len(own) + 1
+            places = {at: place for place, at in enumerate(alike, 1)}
+            places |= {at: place for place, at in enumerate(own, begun)}
+            row[:] = [f"?{places[at]}" for at in range(len(names))]
+    marks = ", ".join(f"({', '.join(row)})" for row in rows)
     return f"INSERT INTO {quote(table.name)} ({columns}) VALUES {marks}"  # noqa: S608 - names of our own tables
 
 

@@ -243,8 +243,10 @@ def test_an_honoured_request_to_stop_gives_the_line_away_for_fifteen_seconds() -
     link.send_message(RESULT, NOW)
     assert link.receive_bytes(EOT, NOW) == [MessageNotDelivered(1, "interrupted", "LIS01-A2 6.3.5")]
     assert (link.bytes_to_send(), link.next_deadline()) == (EOT, NOW + 15)
-    feed(link, ENQ + EOT, NOW + 1)
-    assert link.bytes_to_send() == ACK + ENQ
+    feed(link, ENQ, NOW + 1)
+    assert link.bytes_to_send() == ACK
+    feed(link, EOT, NOW + 1)
+    assert link.bytes_to_send() == ENQ
 
 
 def test_we_may_ask_for_the_line_and_the_peer_may_go_on() -> None:

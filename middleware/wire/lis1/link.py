@@ -149,12 +149,11 @@ class Lis1Link:
 
     def bytes_to_send(self) -> bytes:
         """Take what must be written to the peer now."""
-        exchange = self._x
-        data = exchange.out
-        if data:
-            exchange.out = b""
-            if self._echo is not None:
-                self._echo.sent(data)
+        if not self._x.out:
+            return b""
+        data = self._x.take_out()
+        if self._echo is not None:
+            self._echo.sent(data)
         return data
 
     def next_deadline(self) -> float | None:

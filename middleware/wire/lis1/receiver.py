@@ -128,7 +128,7 @@ class Receiver:
         """ENQ in neutral."""
         self._begin(now, opened_without_enquiry=False)
         self._wire += b"\x05"
-        self._x.out += _ACK
+        self._x.grant()
 
     def grant_stored_enquiry(self, now: float) -> None:
         """The peer took our ENQ for its turn and still waits (quirk)."""
@@ -137,6 +137,7 @@ class Receiver:
 
     def restart_session(self, now: float) -> None:
         """ENQ inside a session: the sender began anew, so its frames will come again."""
+        self._x.withdraw_grant()
         self._abandon("session_restarted")
         self._close()
         self.grant_session(now)
@@ -166,6 +167,7 @@ class Receiver:
         The sender's own time-out also ends with EOT, so a late one proves nothing about our last
         ACK.
         """
+        self._x.withdraw_grant()
         if now - self._unconfirmed_at < self._options.frame_reply_s:
             self._confirm()
         self._unconfirmed.clear()
