@@ -123,7 +123,9 @@ def as_toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {as_toml(one)}" for key, one in value.items()) + " }"
+        return (
+            "{ " + ", ".join(f"{_key(key)} = {as_toml(one)}" for key, one in value.items()) + " }"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(as_toml(one) for one in value) + "]"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)

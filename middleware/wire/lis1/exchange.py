@@ -23,7 +23,8 @@ class Exchange:
 
     def __init__(self) -> None:
         self.out = b""
-        self._granted = 0  # the length of `out` with our answer to ENQ as its last byte; 0: it has left
+        # The length of `out` with our answer to ENQ as its last byte; 0: it has left.
+        self._granted = 0
         self.events: list[Event] = []
         self.deadline: float | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
