@@ -67,9 +67,22 @@ WORK_ORDER_STEPS = Table(
 OPEN_STEPS = text("state IN ('pending', 'claimed', 'sent', 'in_process')")
 # The same where other tables with a `state` are joined.
 OPEN_STEPS_JOINED = text("work_order_steps.state IN ('pending', 'claimed', 'sent', 'in_process')")
+REFUSED_STEPS = text("state = 'refused'")
+Index(
+    "steps_refused",
+    WORK_ORDER_STEPS.c.id,
+    sqlite_where=REFUSED_STEPS,
+    postgresql_where=REFUSED_STEPS,
+)
 Index("steps_by_order", WORK_ORDER_STEPS.c.order_id)
 Index("steps_by_specimen", WORK_ORDER_STEPS.c.specimen_id)
-Index("steps_open", WORK_ORDER_STEPS.c.id, sqlite_where=OPEN_STEPS, postgresql_where=OPEN_STEPS)
+Index(
+    "steps_open",
+    WORK_ORDER_STEPS.c.state,
+    WORK_ORDER_STEPS.c.id,
+    sqlite_where=OPEN_STEPS,
+    postgresql_where=OPEN_STEPS,
+)
 
 STEP_HISTORY = Table(
     "step_history",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from middleware.model import StepState, normal_sample_id
 from middleware.store import steps
-from middleware.store.order_schema import OPEN_STEPS, OPEN_STEPS_JOINED
+from middleware.store.order_schema import OPEN_STEPS, OPEN_STEPS_JOINED, REFUSED_STEPS
 from middleware.store.schema import ORDERS, SPECIMENS, WORK_ORDER_STEPS
 
 _SHOWN = (
@@ -99,6 +99,12 @@ def oldest_pending(conn: Connection) -> float | None:
     )
     found = conn.execute(query).scalar()
     return None if found is None else float(found)
+
+
+def refused_count(conn: Connection) -> int:
+    """How many steps an analyzer refused, of those that nobody decided since."""
+    query = select(func.count()).where(REFUSED_STEPS)
+    return int(conn.execute(query.select_from(WORK_ORDER_STEPS)).scalar_one())
 
 
 def _query() -> Any:

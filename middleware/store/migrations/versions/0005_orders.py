@@ -18,6 +18,7 @@ revision = "0005"
 down_revision = "0004"
 
 _KEY = BigInteger().with_variant(Integer(), "sqlite")
+_REFUSED = "state = 'refused'"
 _OPEN = "state IN ('pending', 'claimed', 'sent', 'in_process')"
 
 
@@ -37,9 +38,16 @@ def upgrade() -> None:
     op.create_index(
         "steps_open",
         "work_order_steps",
-        ["id"],
+        ["state", "id"],
         sqlite_where=text(_OPEN),
         postgresql_where=text(_OPEN),
+    )
+    op.create_index(
+        "steps_refused",
+        "work_order_steps",
+        ["id"],
+        sqlite_where=text(_REFUSED),
+        postgresql_where=text(_REFUSED),
     )
     op.create_table(
         "step_history",
