@@ -37,7 +37,7 @@ from middleware.pipeline.asked import CommandRefused
 from middleware.pipeline.commands import CHANGES, COMMANDS, Request, note_refusal, perform
 from middleware.pipeline.discovery import discover_checks
 from middleware.pipeline.mend import settle
-from middleware.pipeline.orders import serve_orders
+from middleware.pipeline.orders import claimers_of, serve_orders
 from middleware.pipeline.worker import Worker, WorkerParts
 from middleware.setup import ConnectorSetup, Setup
 from middleware.store import journal, meta, setups, work
@@ -248,6 +248,7 @@ class Node:
         services = LineServices(
             parts.reactor, parts.clock, self._writer, self.health, confirmations, parts.random
         )
+        services = replace(services, claimers=claimers_of(setup))
         lines = [
             Line(settings, setup.driver_of(settings.id), services)
             for settings in setup.lines.values()

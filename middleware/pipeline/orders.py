@@ -34,6 +34,7 @@ from middleware.store.connection import Connection
 from middleware.store.journal import JournalEntry
 from middleware.store.orders import OrderOccasion
 from middleware.store.schema import JournalState
+from middleware.store.work import Claimer
 from middleware.store.writer import Topic, WriteQueue, Writer
 
 _CHANGES = frozenset({Topic.ORDERS})
@@ -85,6 +86,22 @@ def serve_orders(
         connector.take_orders_with(
             Orders(writer, clock, setup).take, node.processing_id, node.time_zone
         )
+
+
+def claimers_of(setup: Setup) -> dict[str, Claimer]:
+    """Every line that may be given work, with what its analyzer calls the LIS's tests."""
+    claimers = {}
+    for line in setup.lines.values():
+        if line.relay is None:  # else the present host answers
+            codes = setup.codes.get(line.id)
+            code_for = _as_ordered if codes is None else codes.code_for
+            claimers[line.id] = Claimer(line.id, code_for, line.order_source)
+    return claimers
+
+
+def _as_ordered(lis_code: str, _specimen_type: str) -> str:
+    """Without a table of codes the analyzer does every test under the code that the LIS ordered."""
+    return lis_code
 
 
 def known_tests(setup: Setup, source: str) -> frozenset[str] | None:
