@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 
 from middleware.model import (
     OrderAction,
@@ -23,6 +23,7 @@ from middleware.model import (
     StepState,
 )
 from middleware.store import specimens, steps
+from middleware.store.rows import fetch
 from middleware.store.schema import ORDERS, SPECIMENS, WORK_ORDER_STEPS
 from middleware.store.specimens import OtherPatient
 from middleware.store.steps import Change
@@ -31,7 +32,6 @@ _PLACED = "placed"
 _FREE = (StepState.PENDING, StepState.EXPIRED, StepState.REFUSED)
 """No analyzer has it and none will have it by itself: it may be changed and cancelled."""
 _GIVEN = (StepState.CLAIMED, StepState.SENT, StepState.IN_PROCESS, StepState.RESULTED)
-_Step = Any
 _SHOWN_TESTS = 5
 
 
@@ -92,9 +92,7 @@ def _new(conn: Connection, request: OrderRequest, occasion: OrderOccasion) -> Or
         conn, request, occasion.source, occasion.now, reuse_after_s=occasion.reuse_after_s
     )
     known = [
-        one
-        for one in _steps_of(conn, request, occasion.source, specimen.id)
-        if one.lis_code == request.test_code
+        one for one in _steps_of(conn, request, specimen.id) if one.lis_code == request.test_code
     ]
     last = known[-1] if known else None
     if last is None or (last.state == StepState.CANCELLED and not _is_resent(last, occasion)):
@@ -134,19 +132,9 @@ def _order_of(
     conn: Connection, request: OrderRequest, occasion: OrderOccasion, specimen_id: int
 ) -> int:
     placer = request.placer_number or None
-    found = conn.execute(
-        select(ORDERS.c.id)
-        .where(
-            ORDERS.c.specimen_id == specimen_id,
-            ORDERS.c.placer_number.is_(None)
-            if placer is None
-            else ORDERS.c.placer_number == placer,
-        )
-        .order_by(ORDERS.c.id)
-        .limit(1)
-    ).scalar()
-    if found is not None:
-        return int(found)
+    found = fetch(conn, _ORDER[placer is None], {"of_specimen": specimen_id, "of_placer": placer})
+    if found:
+        return int(found[0][0])
     row = {
         "specimen_id": specimen_id,
         "order_source": occasion.source,
@@ -238,35 +226,47 @@ def _refused(request: OrderRequest, fault: OrderFault, text: str) -> OrderOutcom
 
 # -- looking up -----------------------------------------------------------------------------------
 
-_COLUMNS = (
-    WORK_ORDER_STEPS.c.id,
-    WORK_ORDER_STEPS.c.specimen_id,
-    WORK_ORDER_STEPS.c.lis_code,
-    WORK_ORDER_STEPS.c.line,
-    WORK_ORDER_STEPS.c.state,
-    WORK_ORDER_STEPS.c.priority,
-    WORK_ORDER_STEPS.c.control_id,
+
+class _Step(NamedTuple):
+    id: int
+    specimen_id: int
+    lis_code: str
+    line: str | None
+    state: str
+    priority: str | None
+    control_id: str | None
+
+
+_COLUMNS = tuple(WORK_ORDER_STEPS.c[name] for name in _Step._fields)
+
+
+def _order_statement(*, without_placer: bool) -> Executable:
+    placer = ORDERS.c.placer_number
+    is_it = placer.is_(None) if without_placer else placer == bindparam("of_placer")
+    return (
+        select(ORDERS.c.id)
+        .where(ORDERS.c.specimen_id == bindparam("of_specimen"), is_it)
+        .order_by(ORDERS.c.id)
+        .limit(1)
+    )
+
+
+_ORDER = {one: _order_statement(without_placer=one) for one in (False, True)}
+_STEPS = (
+    select(*_COLUMNS)
+    .where(WORK_ORDER_STEPS.c.order_id == bindparam("of_order"))
+    .order_by(WORK_ORDER_STEPS.c.id)
 )
 
 
-def _steps_of(
-    conn: Connection, request: OrderRequest, source: str, specimen_id: int
-) -> Sequence[_Step]:
+def _steps_of(conn: Connection, request: OrderRequest, specimen_id: int) -> Sequence[_Step]:
     """Every step of the request's placer number on one specimen, the oldest first."""
     placer = request.placer_number or None
-    query = (
-        select(*_COLUMNS)
-        .join(ORDERS, ORDERS.c.id == WORK_ORDER_STEPS.c.order_id)
-        .where(
-            WORK_ORDER_STEPS.c.specimen_id == specimen_id,
-            ORDERS.c.order_source == source,
-            ORDERS.c.placer_number.is_(None)
-            if placer is None
-            else ORDERS.c.placer_number == placer,
-        )
-        .order_by(WORK_ORDER_STEPS.c.id)
-    )
-    return conn.execute(query).all()
+    row = {"of_specimen": specimen_id, "of_placer": placer}
+    found = fetch(conn, _ORDER[placer is None], row)
+    if not found:
+        return []
+    return [_Step(*one) for one in fetch(conn, _STEPS, {"of_order": found[0][0]})]
 
 
 def _named(
@@ -291,7 +291,8 @@ def _named(
         query = query.where(WORK_ORDER_STEPS.c.lis_code == request.test_code)
     if not request.placer_number and not request.sample_id:
         return []
-    newest = {(one.specimen_id, one.lis_code): one for one in conn.execute(query)}
+    steps_found = [_Step(*row) for row in conn.execute(query)]
+    newest = {(one.specimen_id, one.lis_code): one for one in steps_found}
     found = list(newest.values())
     if is_for_cancel:
         return found

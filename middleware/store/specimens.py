@@ -6,15 +6,48 @@ earlier one has ended and nothing spoke of it for a while; until then it is refu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from middleware.errors import StoreError
 from middleware.model import OPEN_STATES, OrderRequest, Patient, normal_sample_id
+from middleware.store.rows import fetch
 from middleware.store.schema import SPECIMENS, WORK_ORDER_STEPS
 
 _IN_USE = text("used_until IS NULL")
+
+
+class Specimen(NamedTuple):
+    """One period of use of a sample id, as the table has it. Times in seconds since 1970 UTC."""
+
+    id: int
+    order_source: str
+    sample_id: str
+    sample_id_normal: str
+    used_from: float
+    specimen_type: str | None
+    patient_id: str | None
+    patient_authority: str | None
+    patient_name: str | None
+    birth_date: str | None
+    sex: str | None
+    collected_at: float | None
+    changed_at: float | None
+
+
+_COLUMNS = tuple(SPECIMENS.c[name] for name in Specimen._fields)
+_IN_USE_NOW = (
+    select(*_COLUMNS)
+    .where(
+        SPECIMENS.c.sample_id_normal == bindparam("normal"),
+        SPECIMENS.c.sample_id == bindparam("exact"),
+        SPECIMENS.c.order_source == bindparam("of_source"),
+        _IN_USE,
+    )
+    .order_by(SPECIMENS.c.id.desc())
+    .limit(1)
+)
 
 
 class OtherPatient(StoreError):
@@ -30,22 +63,14 @@ def normal_of(request: OrderRequest) -> str:
 
 def use(
     conn: Connection, request: OrderRequest, source: str, now: float, *, reuse_after_s: float
-) -> Any:
+) -> Specimen:
     """The specimen in use that an order names, made when there is none, with what the order says of it.
 
     Raises OtherPatient.
     """
-    found = conn.execute(
-        select(SPECIMENS)
-        .where(
-            SPECIMENS.c.sample_id_normal == normal_of(request),
-            SPECIMENS.c.sample_id == request.sample_id,
-            SPECIMENS.c.order_source == source,
-            _IN_USE,
-        )
-        .order_by(SPECIMENS.c.id.desc())
-        .limit(1)
-    ).first()
+    row = {"normal": normal_of(request), "exact": request.sample_id, "of_source": source}
+    rows = fetch(conn, _IN_USE_NOW, row)
+    found = Specimen(*rows[0]) if rows else None
     if found is not None and _is_over(conn, found, now - reuse_after_s):
         _end(conn, found.id, now)
         found = None
@@ -53,18 +78,18 @@ def use(
         return _make(conn, request, source, now)
     if request.patient is not None and contradicts(found, request.patient):
         raise OtherPatient("the sample id is in use for another patient")
-    _fill(conn, found.id, request, now)
+    _fill(conn, found, request, now)
     return found
 
 
 def check_patient(conn: Connection, specimen_id: int, patient: Patient) -> None:
     """Raises OtherPatient when the specimen is another's."""
-    found = conn.execute(select(SPECIMENS).where(SPECIMENS.c.id == specimen_id)).first()
-    if found is not None and contradicts(found, patient):
+    row = conn.execute(select(*_COLUMNS).where(SPECIMENS.c.id == specimen_id)).first()
+    if row is not None and contradicts(Specimen(*row), patient):
         raise OtherPatient("the sample id is in use for another patient")
 
 
-def contradicts(specimen: Any, patient: Patient) -> bool:
+def contradicts(specimen: Specimen, patient: Patient) -> bool:
     """Another patient id of the same authority, or another birth date. Names are written in too many ways to tell."""
     known = specimen.patient_id
     comparable = [
@@ -80,7 +105,7 @@ def contradicts(specimen: Any, patient: Patient) -> bool:
     return bool(mine and theirs) and mine != theirs
 
 
-def _is_over(conn: Connection, specimen: Any, before: float) -> bool:
+def _is_over(conn: Connection, specimen: Specimen, before: float) -> bool:
     """Nothing is open on it and nothing spoke of it since `before`."""
     if (specimen.changed_at or specimen.used_from) > before:
         return False
@@ -95,7 +120,7 @@ def _end(conn: Connection, specimen_id: int, now: float) -> None:
     conn.execute(update(SPECIMENS).where(SPECIMENS.c.id == specimen_id).values(used_until=now))
 
 
-def _make(conn: Connection, request: OrderRequest, source: str, now: float) -> Any:
+def _make(conn: Connection, request: OrderRequest, source: str, now: float) -> Specimen:
     row = {
         "order_source": source,
         "sample_id": request.sample_id,
@@ -104,13 +129,16 @@ def _make(conn: Connection, request: OrderRequest, source: str, now: float) -> A
         "changed_at": now,
         **_said(request),
     }
-    return conn.execute(insert(SPECIMENS).values(row).returning(SPECIMENS)).one()
+    made = conn.execute(insert(SPECIMENS).values(row).returning(*_COLUMNS)).one()
+    return Specimen(*made)
 
 
-def _fill(conn: Connection, specimen_id: int, request: OrderRequest, now: float) -> None:
+def _fill(conn: Connection, specimen: Specimen, request: OrderRequest, now: float) -> None:
     """What the order says counts; what it does not say stays."""
-    values = {**_said(request), "changed_at": now}
-    conn.execute(update(SPECIMENS).where(SPECIMENS.c.id == specimen_id).values(values))
+    said = {**_said(request), "changed_at": now}
+    changes = {name: value for name, value in said.items() if getattr(specimen, name) != value}
+    if changes:
+        conn.execute(update(SPECIMENS).where(SPECIMENS.c.id == specimen.id).values(changes))
 
 
 def _said(request: OrderRequest) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from middleware.model import StepState
+from middleware.store.rows import execute_many, fetch, insert_rows
 from middleware.store.schema import STEP_HISTORY, WORK_ORDER_STEPS
 
 _MOST_IDS = 500
@@ -24,6 +25,30 @@ class Change:
     reason: str = ""
 
 
+_ADD = (
+    insert(WORK_ORDER_STEPS)
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "order_id",
+                "specimen_id",
+                "test_code",
+                "lis_code",
+                "test_name",
+                "priority",
+                "control_id",
+                "state",
+                "reason",
+                "created_at",
+                "changed_at",
+            )
+        }
+    )
+    .returning(WORK_ORDER_STEPS.c.id)
+)
+
+
 def add(conn: Connection, row: Mapping[str, Any], change: Change) -> int:
     """A new step, pending; answers its id. `row` has the columns that say what it is."""
     values = {
@@ -33,8 +58,7 @@ def add(conn: Connection, row: Mapping[str, Any], change: Change) -> int:
         "created_at": change.at,
         "changed_at": change.at,
     }
-    statement = insert(WORK_ORDER_STEPS).values(values).returning(WORK_ORDER_STEPS.c.id)
-    step_id = int(conn.execute(statement).scalar_one())
+    step_id = int(fetch(conn, _ADD, values)[0][0])
     _record(conn, [step_id], StepState.PENDING, change, None)
     return step_id
 
@@ -67,6 +91,68 @@ def move(
     return moved
 
 
+_MOVE_ONE = (
+    update(WORK_ORDER_STEPS)
+    .where(WORK_ORDER_STEPS.c.id == bindparam("b_id"))
+    .values(
+        {
+            name: bindparam(f"b_{name}")
+            for name in (
+                "state",
+                "line",
+                "test_code",
+                "reportable_result_id",
+                "reason",
+                "changed_at",
+            )
+        }
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one step becomes. `result_id` is its reportable result (None: it has none)."""
+
+    id: int
+    state: StepState
+    line: str
+    test_code: str
+    result_id: int | None
+    reason: str
+
+
+def move_each(conn: Connection, moves: Sequence[Move], author: str, at: float) -> None:
+    """Bring steps that this transaction has just read into states of their own: two statements for all of them."""
+    if not moves:
+        return
+    rows = [
+        {
+            "b_id": one.id,
+            "b_state": one.state.value,
+            "b_line": one.line,
+            "b_test_code": one.test_code,
+            "b_reportable_result_id": one.result_id,
+            "b_reason": one.reason,
+            "b_changed_at": at,
+        }
+        for one in moves
+    ]
+    execute_many(conn, _MOVE_ONE, rows)
+    past = [
+        {
+            "step_id": one.id,
+            "at": at,
+            "state": one.state.value,
+            "line": one.line,
+            "author": author,
+            "reason": one.reason,
+        }
+        for one in moves
+    ]
+    insert_rows(conn, STEP_HISTORY, past)
+
+
 def note(conn: Connection, ids: Sequence[int], state: StepState, change: Change) -> None:
     """Say something of steps whose state stays, for whoever reads their history."""
     _record(conn, ids, state, change, None)
@@ -96,4 +182,4 @@ def _record(
             "author": change.author,
             "reason": change.reason,
         }
-        conn.execute(insert(STEP_HISTORY), [{"step_id": one, **shared} for one in ids])
+        insert_rows(conn, STEP_HISTORY, [{"step_id": one, **shared} for one in ids])

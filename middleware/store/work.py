@@ -26,9 +26,9 @@ from middleware.model import (
 )
 from middleware.store import steps
 from middleware.store.order_schema import OPEN_STEPS, OPEN_STEPS_JOINED
-from middleware.store.rows import fetch_any, marks
+from middleware.store.rows import execute_many, fetch_any, marks
 from middleware.store.schema import ORDERS, SPECIMENS, WORK_ORDER_STEPS
-from middleware.store.steps import Change
+from middleware.store.steps import Change, Move
 
 MOST_SPECIMENS = 100
 """Of one query for everything: what an analyzer can hold; it asks again for the rest."""
@@ -39,7 +39,6 @@ CodeFor = Callable[[str, str], str | None]
 _IN_USE = text("used_until IS NULL")
 _PENDING = text("work_order_steps.state = 'pending'")
 _MAY_BE_GIVEN = (StepState.PENDING, StepState.CLAIMED, StepState.SENT, StepState.IN_PROCESS)
-_MAY_BE_RESULTED = _MAY_BE_GIVEN
 _UNTIL_GIVEN = (StepState.CLAIMED, StepState.PENDING)
 
 
@@ -159,23 +158,36 @@ def note_results(conn: Connection, found: Sequence[Reported], now: float) -> dic
     ids = [one.id for many in specimens.values() for one in many]
     open_steps = _open_steps(conn, ids)
     bound: dict[int, int] = {}
+    moves: dict[str, list[Move]] = {}
     for one in found:
         specimen = _the_one(specimens, one.sample_id, one.order_source)
         step = _fitting(open_steps.get(specimen.id, ()), one) if specimen is not None else None
-        if step is None or specimen is None:
+        if step is None:
             continue
-        bound[one.result_id] = int(step.id)
-        state = StepState.RESULTED if one.is_final else StepState.IN_PROCESS
-        change = Change(one.line, now, f"result {one.result_id}")
-        columns: dict[str, Any] = {"line": one.line}
+        bound[one.result_id] = step.id
+        moves.setdefault(one.line, []).append(_reported_move(step, one))
         if one.is_final:
-            columns["reportable_result_id"] = one.result_id
-            open_steps[specimen.id] = [row for row in open_steps[specimen.id] if row is not step]
-        steps.move(conn, [step.id], state, _MAY_BE_RESULTED, change, **columns)
-    touched = {row.id for many in specimens.values() for row in many} if bound else ()
-    for specimen_id in touched:
-        conn.execute(update(SPECIMENS).where(SPECIMENS.c.id == specimen_id).values(changed_at=now))
+            open_steps[step.specimen_id].remove(step)
+    for line, ones in moves.items():
+        steps.move_each(conn, ones, line, now)
+    if bound:
+        rows = [{"b_id": one, "b_at": now} for one in sorted(ids)]
+        execute_many(conn, _TOUCH, rows)
     return bound
+
+
+_TOUCH = (
+    update(SPECIMENS)
+    .where(SPECIMENS.c.id == bindparam("b_id"))
+    .values(changed_at=bindparam("b_at"))
+)
+
+
+def _reported_move(step: _Step, result: Reported) -> Move:
+    state = StepState.RESULTED if result.is_final else StepState.IN_PROCESS
+    reportable = result.result_id if result.is_final else None
+    reason = f"result {result.result_id}"
+    return Move(step.id, state, result.line, step.test_code, reportable, reason)
 
 
 def _fitting(rows: Sequence[_Step], result: Reported) -> _Step | None:
@@ -311,14 +323,12 @@ def _open_steps(conn: Connection, specimen_ids: Sequence[int]) -> dict[int, list
 
 
 def _take(conn: Connection, mine: Sequence[tuple[_Step, str]], line: str, now: float) -> None:
-    by_code: dict[str, list[int]] = {}
-    for row, code in mine:
-        if row.state == StepState.PENDING:
-            by_code.setdefault(code, []).append(row.id)
-    change = Change(line, now, "the analyzer asked for it")
-    for code, ids in by_code.items():
-        before = (StepState.PENDING,)
-        steps.move(conn, ids, StepState.CLAIMED, before, change, line=line, test_code=code)
+    moves = [
+        Move(row.id, StepState.CLAIMED, line, code, None, "the analyzer asked for it")
+        for row, code in mine
+        if row.state == StepState.PENDING
+    ]
+    steps.move_each(conn, moves, line, now)
 
 
 def _work(specimen: _Specimen, mine: Sequence[tuple[_Step, str]]) -> SpecimenWork:
