@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
-<<<<<<< HEAD
-from emulators import analyzer_command, hl7_analyzer, law_command, null_modem, replay
-=======
-from emulators import hl7_analyzer, law_command, null_modem, order_commands, replay
-from emulators.analyzer import AnalyzerPlan, EmulatedAnalyzer
->>>>>>> b61e66b (Host queries answered with work; emulated LIS that orders, analyzer that asks, the closed loop)
+from emulators import (
+    analyzer_command,
+    hl7_analyzer,
+    law_command,
+    null_modem,
+    order_commands,
+    replay,
+)
 from emulators.file_texts import FileFormat
 from emulators.files import FilePlan, play
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
@@ -197,7 +199,9 @@ app.command("law")(law_command.law)
 
 app.command("hl7")(hl7_analyzer.command)
 
+
 app.command("orders")(order_commands.orders)
+
 
 app.command("asking")(order_commands.asking)
 

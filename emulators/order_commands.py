@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import zoneinfo
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emulators.asking_analyzer import AskingAnalyzer, AskingPlan
+from emulators.options import (
+    ObligationsOption,
+    PrefixOption,
+    QuietOption,
+    SecondsOption,
+    SeedOption,
+    ZoneOption,
+)
 from emulators.oracle import Book
 from emulators.orderer import EmulatedOrderer, OrderPlan
 from emulators.place import BaudOption, ListenOption, Place, SerialOption, TcpOption, transport_of
@@ -17,19 +24,16 @@ from emulators.specimens import PANELS
 from middleware.clock import SystemClock
 from middleware.errors import MiddlewareError
 
+commands = typer.Typer()
+
 PanelOption = Annotated[str, typer.Option(help="Which tests: chem, count or immuno.")]
-CountOption = Annotated[int, typer.Option(min=1, help="How many tubes.")]
-SeedOption = Annotated[int, typer.Option(help="The same seed gives the same tubes.")]
-PrefixOption = Annotated[
-    str, typer.Option(help="Of sample ids: the same for the LIS and its analyzer.")
-]
-QuietOption = Annotated[bool, typer.Option(help="Print only the summary.")]
-SecondsOption = Annotated[float, typer.Option(help="Stop after so long (0: never).")]
+TubesOption = Annotated[int, typer.Option("--count", min=1, help="How many tubes.")]
 
 
+@commands.command()
 def orders(  # noqa: PLR0913, PLR0917 - the arguments of a command are its options
     tcp: TcpOption = "127.0.0.1:2577",
-    count: CountOption = 10,
+    count: TubesOption = 10,
     panel: PanelOption = "chem",
     cancel_every: Annotated[
         int, typer.Option(min=0, help="Cancel one test of every so many tubes (0: none).")
@@ -60,19 +64,20 @@ def orders(  # noqa: PLR0913, PLR0917 - the arguments of a command are its optio
     )
 
 
+@commands.command()
 def asking(  # noqa: PLR0913, PLR0917 - the arguments of a command are its options
     name: Annotated[str, typer.Argument(help="Name of the analyzer, as in H-5.")] = "ASKING",
     tcp: TcpOption = "",
     listen: ListenOption = "",
     serial: SerialOption = "",
     baud: BaudOption = 9600,
-    count: CountOption = 10,
+    count: TubesOption = 10,
     panel: PanelOption = "chem",
     seed: SeedOption = 7,
     prefix: PrefixOption = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of the analyzer's clock.")] = "UTC",
+    time_zone: ZoneOption = "UTC",
     seconds: SecondsOption = 0.0,
-    obligations: Annotated[Path | None, typer.Option(help="File for the oracle.")] = None,
+    obligations: ObligationsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Ask for each tube as an ASTM analyzer does, and send results of exactly what was ordered."""

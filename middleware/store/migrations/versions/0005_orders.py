@@ -49,6 +49,10 @@ def upgrade() -> None:
         sqlite_where=text(_REFUSED),
         postgresql_where=text(_REFUSED),
     )
+    _create_history()
+
+
+def _create_history() -> None:
     op.create_table(
         "step_history",
         Column("id", _KEY, autoincrement=True, nullable=False),
