@@ -29,9 +29,9 @@ from middleware.observe.events import OrdersTaken
 from middleware.review.context import LONGEST_SAMPLE_ID
 from middleware.review.identity import is_placeholder
 from middleware.setup import Setup
-from middleware.store import journal, meta, orders
+from middleware.store import journal, meta, orders, setups
 from middleware.store.connection import Connection
-from middleware.store.journal import JournalEntry
+from middleware.store.journal import JournalEntry, Processed
 from middleware.store.orders import OrderOccasion
 from middleware.store.schema import JournalState
 from middleware.store.work import Claimer
@@ -186,6 +186,16 @@ def _take(
             outcomes.append(one.refusal)
         else:
             outcomes += orders.apply(conn, [_fit(one.request)], occasion)
+    if not received.refusal:
+        done = Processed(
+            id=journal_id,
+            kind=MessageKind.ORDER,
+            state=JournalState.PROCESSED,
+            processed_at=now,
+            generation=setups.current_generation(conn),
+            message_control_id=received.control_id or None,
+        )
+        journal.mark_processed(conn, [done])
     store_id = meta.get(conn, meta.STORE_ID) or ""
     return TakenOrders(f"{store_id}{_ANSWER_MARK}{journal_id}", now, tuple(outcomes))
 
