@@ -83,14 +83,15 @@ class OrderField(Section):
         return self
 
 
-OrderPlace = Annotated[OrderField, BeforeValidator(_from_shorthand)]
+OrderPlace = Annotated[
+    OrderField, BeforeValidator(_from_shorthand, json_schema_input_type=OrderValue | OrderField)
+]
 
 
 class OrderSection(Section):
     """How work is written for the analyzer."""
 
     fields: Mapping[PathText, OrderPlace] = Field(
-        min_length=1,
         description="What stands where.",
         examples=[{"O-3": "sample_id", "O-5.4": "test_code"}],
     )

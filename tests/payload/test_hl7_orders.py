@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from middleware.model import OrderAction, Priority
+from middleware.model import OrderAction, OrderAnswer, OrderFault, OrderOutcome, Priority
+from middleware.payload.hl7_order_replies import ReplyStamp, order_reply
 from middleware.payload.hl7_orders import OrderNames, UnreadableOrders, read_orders
+from middleware.wire.hl7 import parse
 from tests.kit.order_messages import PID, header, obr, oml_o21, oml_o33, orc, orm_o01, spm, text
 
 NAMES = OrderNames()
@@ -109,3 +113,61 @@ def test_what_cannot_be_read_is_refused_whole_with_its_reason(data: bytes, words
 def test_explicit_nulls_say_nothing() -> None:
     data = text(header(), 'PID|1||""||""||""|""', spm("S1"), orc(), obr("GLU"))
     assert requests(data)[0].patient is None
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            PID,
+            spm("S1"),
+            spm("S\\2"),
+            "SPM",
+            "SAC|||T1",
+            "SAC",
+            orc(),
+            orc("CA"),
+            "ORC",
+            obr("GLU"),
+            "OBR|1",
+            "TQ1|1||||||||S",
+            "OBX|1|NM|GLU||5",
+            "NTE|1||\x01odd\x7f",
+            "ZZZ|~^&\\",
+        ]
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    PIECES, st.sampled_from(["OML^O21", "OML^O33", "ORM^O01"]), st.sampled_from(["2.3", "2.5.1"])
+)
+def test_whatever_a_lis_puts_together_is_read_and_answered_or_refused_whole(
+    pieces: list[str], kind: str, version: str
+) -> None:
+    """No order of segments breaks the reader or the answer, and the answer names every order read."""
+    try:
+        message, orders = read_orders(text(header(kind, version=version), *pieces), NAMES)
+    except UnreadableOrders:
+        return
+    outcomes = [
+        OrderOutcome(answer=OrderAnswer.REFUSED, text="no", fault=OrderFault.NO_TEST)
+        if at % 2
+        else OrderOutcome(answer=OrderAnswer.ACCEPTED)
+        for at, _ in enumerate(orders)
+    ]
+    code, reply = order_reply(message, orders, outcomes, ReplyStamp("R1", "20310304093000+0100"))
+    assert code in ("AA", "AE")
+    assert len(parse(reply).segments("ORC")) == len(orders)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_random_bytes_are_refused_and_never_an_accident(data: bytes) -> None:
+    """A port of ours is open to whatever connects."""
+    for start in (b"", b"MSH|^~\\&|||||||OML^O33|1|P|2.5.1\r"):
+        try:
+            read_orders(start + data, NAMES)
+        except UnreadableOrders as error:
+            assert str(error)
