@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from middleware.driver.rules import PathText, Section
 from middleware.model import Priority
@@ -58,6 +58,9 @@ def _from_shorthand(value: object) -> object:
 
 class OrderField(Section):
     """What is written at one place: a value, a text that is always the same, or what the query said."""
+
+    # A profile that was read and written out again says `value`.
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     value: OrderValue | None = Field(
         default=None, alias="from", description="The value.", examples=["sample_id"]

@@ -21,15 +21,19 @@ CANCEL_EVERY = 4
 
 
 class Bench:
-    """One node with two lines; its LIS takes results on one port and orders on another."""
+    """One node with three lines; its LIS takes results on one port and orders on another."""
 
     def __init__(self, folder: Path) -> None:
         self.lis = PlainLis().start()
-        self.ports = [free_port(), free_port()]
+        self.ports = [free_port(), free_port(), free_port()]
         self.orders_port = free_port()
         self.node = NodeProcess(
             folder,
-            [(f"chem-{at}", "generic_astm", port) for at, port in enumerate(self.ports, 1)],
+            [
+                ("chem-1", "generic_astm", self.ports[0]),
+                ("chem-2", "generic_astm", self.ports[1]),
+                ("immuno-1", "generic_law", self.ports[2]),
+            ],
             self.lis.port,
             connector_extra=f"orders = {{ port = {self.orders_port} }}",
         ).start()
@@ -95,3 +99,16 @@ def test_the_second_analyzer_that_asks_is_told_that_there_is_no_work(bench: Benc
     bench.ask(0, "TWO-")
     said = bench.ask(1, "TWO-")
     assert f"0 results sent, {TUBES} tubes without work" in said
+
+
+def test_a_law_analyzer_measures_what_was_ordered_for_its_tubes(bench: Bench) -> None:
+    """LAB-27, LAB-28 with the store's own steps, LAB-29; the analyzer has three of the tests."""
+    bench.order("LAW-", "--panel", "immuno")
+    place = ("--tcp", f"127.0.0.1:{bench.ports[2]}", "--prefix", "LAW-", "--count", "4")
+    said = bench.emulate("law", "DEMO-LAW", *place)
+    assert "12 results" in said
+    assert "12 orders" in said
+    assert bench.lis.wait_for(lambda got: sum(len(one.observations()) for one in got) >= 4 * 3)
+    assert {row["line"] for row in bench.steps("resulted")} == {"immuno-1"}
+    assert len(bench.steps("resulted")) == 4 * 3
+    assert len(bench.steps("pending")) == (TUBES - 4) * 3
