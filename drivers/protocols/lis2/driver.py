@@ -117,4 +117,3 @@ def _link_options(profile: LinkSection, line: LinkSection) -> Lis1Options:
         "records_numbered": RECORDS_NUMBERED in profile.quirks,
     }
     return Lis1Options(**merged)
-
