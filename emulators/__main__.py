@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import typer
 from twisted.internet import reactor as installed_reactor
 
-from emulators import analyzer_command, hl7_analyzer, law_command, null_modem, replay
+from emulators import (
+    analyzer_command,
+    hl7_analyzer,
+    law_command,
+    null_modem,
+    order_commands,
+    replay,
+)
 from emulators.file_texts import FileFormat
 from emulators.files import FilePlan, play
 from emulators.lis import Change, EmulatedLis, parse_conduct, parse_plan
@@ -191,6 +198,12 @@ app.command("law")(law_command.law)
 
 
 app.command("hl7")(hl7_analyzer.command)
+
+
+app.command("orders")(order_commands.orders)
+
+
+app.command("asking")(order_commands.asking)
 
 
 def main() -> None:

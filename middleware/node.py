@@ -37,9 +37,10 @@ from middleware.pipeline.asked import CommandRefused
 from middleware.pipeline.commands import CHANGES, COMMANDS, Request, note_refusal, perform
 from middleware.pipeline.discovery import discover_checks
 from middleware.pipeline.mend import settle
+from middleware.pipeline.orders import claimers_of, serve_orders
 from middleware.pipeline.worker import Worker, WorkerParts
 from middleware.setup import ConnectorSetup, Setup
-from middleware.store import journal, meta, setups
+from middleware.store import journal, meta, setups, work
 from middleware.store.connection import Connection, Engine
 from middleware.store.engine import (
     DATABASE_FILE,
@@ -157,6 +158,7 @@ class Node:
         setup, now = self.setup, self._parts.clock.utc_now().timestamp()
         with engine.connect() as conn, conn.begin():
             meta.identify(conn, setup.node.environment.value, now)
+            work.free_all(conn, setup.node.name, now)
             generation = setups.save(
                 conn,
                 setups.AppliedSetup(
@@ -215,6 +217,7 @@ class Node:
         parts = self._parts
         connector = one.factory.make(one.id, one.settings, parts.reactor)
         self._connectors[one.id] = connector
+        serve_orders(connector, self._writer, parts.clock, lambda: self.setup)
         job = partial(settle, setup=lambda: self.setup)
         lanes = [
             Lane(
@@ -245,6 +248,7 @@ class Node:
         services = LineServices(
             parts.reactor, parts.clock, self._writer, self.health, confirmations, parts.random
         )
+        services = replace(services, claimers=claimers_of(setup))
         lines = [
             Line(settings, setup.driver_of(settings.id), services)
             for settings in setup.lines.values()

@@ -13,7 +13,7 @@ from middleware.errors import StoreError
 from middleware.monitor.control_client import NoNodeRuns
 from middleware.monitor.status import plain
 from middleware.review.times import in_words
-from middleware.store import journal, outbox, results
+from middleware.store import journal, order_views, outbox, results
 from middleware.store.connection import Connection
 from middleware.store.schema import OutboxState
 
@@ -93,6 +93,7 @@ def _without_node(site: Site) -> dict[str, Any]:
 
 
 _LOOK_AT = {
+    "refused_orders": "labwire orders list --state refused",
     "held_results": "labwire results list --state held",
     "unreadable_messages": "labwire messages list --state unreadable",
     "incomplete_messages": "labwire messages list --state incomplete",
@@ -130,7 +131,8 @@ def _waiting_for_people(site: Site) -> dict[str, int]:
             f"{state.value}_messages": number
             for state, number in journal.counts_for_people(conn).items()
         }
-        return {**messages, "held_results": results.held_count(conn)}
+        refused = order_views.refused_count(conn)
+        return {**messages, "held_results": results.held_count(conn), "refused_orders": refused}
 
     try:
         return {key: number for key, number in site.read(count).items() if number}

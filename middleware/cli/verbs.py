@@ -23,6 +23,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "lines": ("lines", "lines"),
     "messages": ("messages", "app"),
     "results": ("results", "app"),
+    "orders": ("orders", "app"),
     "outbox": ("outbox", "app"),
     "capture": ("capture", "app"),
     "relay": ("relay", "app"),

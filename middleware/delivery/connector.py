@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 from twisted.internet.interfaces import IReactorTime
 
-from middleware.model import Outcome
+from middleware.model import OrderOutcome, OrderRequest, Outcome
 from middleware.payload.outgoing import OutgoingSpecimen, RenderContext
 
 
@@ -24,11 +24,12 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorStatus:
-    """For status pages: state in words, since when nothing worked (monotonic, None: works), and the last trouble."""
+    """For status pages: state in words, the peer, the last trouble, and how it receives orders ('': it does not)."""
 
     state: str
     peer: str
     last_error: str = ""
+    orders: str = ""
 
 
 class Connector(Protocol):
@@ -57,6 +58,50 @@ class Connector(Protocol):
 
     def status(self) -> ConnectorStatus:
         """How the connection stands now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedOrders:
+    """A message of orders as a connector read it, to be journaled and done in one commit.
+
+    `source` is whose sample ids it speaks of, `control_id` the message's own number. `refusal` says why the whole
+    message is refused (then `requests` is empty): it is journaled all the same. `accepts_unknown_tests`: also tests
+    that no table of codes names. `reuse_after_s` as in `middleware.store.orders.OrderOccasion`.
+    """
+
+    connector: str
+    source: str
+    text: bytes
+    wire: bytes
+    requests: tuple[OrderRequest, ...] = ()
+    control_id: str = ""
+    refusal: str = ""
+    accepts_unknown_tests: bool = True
+    reuse_after_s: float = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOrders:
+    """What was committed: the number of the answer (at most 20 characters, unique in the store), seconds since 1970
+    UTC, and an outcome for each request."""
+
+    reply_id: str
+    at: float
+    outcomes: tuple[OrderOutcome, ...]
+
+
+OrderIntake = Callable[[ReceivedOrders], Awaitable[TakenOrders]]
+"""Journals a message of orders and does what it asks, in one commit. Raises StoreError when nothing was committed."""
+
+
+@runtime_checkable
+class OrderingConnector(Protocol):
+    """A connector whose system also sends orders."""
+
+    def take_orders_with(self, intake: OrderIntake, processing_id: str, time_zone: str) -> None:
+        """Before `open`: who stores orders, which messages are of this node's environment (HL7 MSH-11), and the zone of
+        times without one."""
         ...
 
 

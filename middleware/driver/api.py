@@ -7,13 +7,13 @@ asks it at a glance what a message is, and decodes outside any transaction. Driv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from middleware.driver.profile import Profile
-from middleware.model import Envelope, MessageKind
+from middleware.model import Envelope, MessageKind, SpecimenWork
 from middleware.wire.link import Link
 
 
@@ -46,12 +46,15 @@ NO_CONTEXT = LinkContext()
 @dataclass(frozen=True, slots=True)
 class AnswerContext:
     """For messages that we write to an analyzer: the moment, the line's zone and encoding, and a text of at most 20
-    characters that no other message of this store carries (several messages append -1, -2 …)."""
+    characters that no other message of this store carries (several messages append -1, -2 …).
+
+    `step_prefix` before the id of a work order step makes a number that no other store gives."""
 
     now: datetime
     control_id: str
     time_zone: str = "UTC"
     encoding: str = "latin-1"
+    step_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,41 @@ class AnsweringDriver(Protocol):
         Called after the query was journaled and acknowledged; () when the dialect expects silence. Raises DriverError
         when the query cannot be read.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedAnswer:
+    """One message to an analyzer, and the work order steps (ids of the store) that it carries."""
+
+    text: bytes
+    steps: tuple[int, ...] = ()
+
+
+@runtime_checkable
+class OrderingDriver(AnsweringDriver, Protocol):
+    """An answering driver that can also write work; what its queries ask is in the envelope of `decode`."""
+
+    def answers(
+        self, text: bytes, work: Sequence[SpecimenWork], context: AnswerContext
+    ) -> tuple[EncodedAnswer, ...]:
+        """The messages which give the analyzer `work` for its query `text`, and say for what there is none.
+
+        `work` is of specimens that the query asks about, or of any where it asks for all. Steps that no message
+        carries are free again. () when the dialect expects silence. Raises DriverError when the query cannot be read,
+        or the work not be written: then nothing was given.
+        """
+        ...
+
+
+@runtime_checkable
+class StepReadingDriver(Protocol):
+    """An ordering driver whose analyzer says of each step whether it will do it (IHE LAW)."""
+
+    def refused_steps(
+        self, reply: bytes, context: AnswerContext, steps: Sequence[int]
+    ) -> Mapping[int, str]:
+        """Those of `steps` that the analyzer will not do, each with the reason in words. Never raises."""
         ...
 
 

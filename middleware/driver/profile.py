@@ -15,6 +15,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from middleware.driver.culture import CultureSection
+from middleware.driver.order_section import OrderSection
 from middleware.driver.reading import (
     Dilution,
     ResultSection,
@@ -81,6 +82,10 @@ class Profile(Section):
     query: QuerySection | None = Field(
         default=None, description="Where a host query says what it asks for."
     )
+    order: OrderSection | None = Field(
+        default=None,
+        description="How work is written for the analyzer, in answer to its query. Read by lis2.",
+    )
     values: ValuesSection = Field(default=ValuesSection(), description="What explains a value.")
     units: Mapping[str, UnitField] = Field(
         default_factory=dict,
@@ -103,6 +108,12 @@ class Profile(Section):
     def _queries_are_described(self) -> Self:
         if (DriverRole.HOST_QUERY in self.driver.roles) != (self.query is not None):
             raise ValueError("the role `host_query` and the section `query` need each other")
+        return self
+
+    @model_validator(mode="after")
+    def _orders_answer_queries(self) -> Self:
+        if self.order is not None and self.query is None:
+            raise ValueError("the section `order` needs the section `query`")
         return self
 
     @model_validator(mode="after")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,12 +21,14 @@ from middleware.line.settings import LineSettings
 from middleware.line.status import UP, LineState, LineStatus
 from middleware.line.tally import Tally
 from middleware.line.trouble import tell_trouble
+from middleware.line.work import LineWork
 from middleware.observe.events import (
     ConnectionSeen,
     LineConnection,
     LineStateChanged,
 )
 from middleware.observe.health import Health, WarnableCode
+from middleware.store.work import Claimer
 from middleware.store.writer import Writer
 from middleware.transport.base import (
     ConnectionOutcome,
@@ -70,10 +72,17 @@ class LineServices:
     confirmations: Confirmations
     random: Callable[[], float]
     make_transport: TransportMaker = make_transport
+    claimers: Mapping[str, Claimer] = field(default_factory=dict)  # of lines that may be given work
 
     def for_intake(self) -> IntakeServices:
         """What the line's intake needs of these."""
         return IntakeServices(self.writer, self.reactor, self.clock, self.confirmations)
+
+    def for_answers(self) -> QueryServices:
+        """What answering host queries needs of these."""
+        clock = self.clock
+        work = LineWork(self.writer, self.claimers, lambda: clock.utc_now().timestamp())
+        return QueryServices(self.writer, clock, self.reactor.seconds, work)
 
 
 class Line:
@@ -92,7 +101,7 @@ class Line:
             settings.id, driver, services.for_intake(), self.behaviour, self._message_accepted
         )
         self._intake.on_wrong_analyzer = self._another_spoke
-        answering = QueryServices(services.writer, services.clock, services.reactor.seconds)
+        answering = services.for_answers()
         self._queries = QueryAnswers(settings, driver, answering)
         if settings.relay is None:  # else the present host answers
             self._intake.on_query = self._answer

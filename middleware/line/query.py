@@ -7,22 +7,34 @@ connection, that is a line of its own, and the asking line hands its queries ove
 query is written to its journal entry in words. Nothing is kept over a lost connection or a restart: the analyzer asks
 again.
 
-There is no order store yet, so every answer is that there is no work.
+Work is claimed in a commit before its answer leaves. What the analyzer took is `sent`; what it did not take, and what
+no message carries, is free again. A line without work to give is answered that there is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from middleware.clock import Clock
-from middleware.driver.api import AnswerContext, AnsweringDriver, Driver, ReplyReadingDriver
+from middleware.driver.api import (
+    AnswerContext,
+    AnsweringDriver,
+    DecodeContext,
+    Driver,
+    EncodedAnswer,
+    OrderingDriver,
+    ReplyReadingDriver,
+    StepReadingDriver,
+)
 from middleware.errors import MiddlewareError
 from middleware.line.settings import LineSettings
+from middleware.line.work import LineWork
+from middleware.model import HostQuery, SpecimenWork
 from middleware.observe.events import HostQueryAnswered, InvariantViolated
 from middleware.store import journal, meta
 from middleware.store.schema import JournalState
@@ -42,6 +54,8 @@ REASON_TOO_MANY = f"{MOST_OPEN} answers wait for the analyzer already"
 REASON_NO_REPLY = f"the analyzer did not reply to the answer, sent {MOST_TRIES} times"
 ANSWERED_NEGATIVE = "answered that there is no work"
 ANSWERED_SILENCE = "received; there is no work, and the analyzer expects no message that says so"
+ANSWERED_CANCEL = "the analyzer took its query back"
+NOT_CARRIED = "no message to the analyzer carries it"
 _NO_REPLY = "no_reply"
 _EARLIER = "earlier_not_delivered"
 
@@ -61,7 +75,10 @@ class _Query:
     """One query and how many of its answers are still under way."""
 
     journal_id: int
+    line: str
+    context: AnswerContext | None = None
     under_way: int = 0
+    tests: int = 0
     complaints: list[str] = field(default_factory=list)
 
 
@@ -70,9 +87,14 @@ class _Answer:
     """One message to the analyzer."""
 
     query: _Query
-    text: bytes
+    encoded: EncodedAnswer
     control_id: str
     tries: int = 1
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The work that it carries."""
+        return self.encoded.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,7 @@ class QueryServices:
     writer: Writer
     clock: Clock
     now: Callable[[], float]
+    work: LineWork | None = None
 
 
 class QueryAnswers:
@@ -100,7 +123,8 @@ class QueryAnswers:
         `shim` is this line's connection, None when it has none.
         """
         if shim is None:
-            self._note(_Query(asked.journal_id), JournalState.NOT_ANSWERED, self._not_connected())
+            query = _Query(asked.journal_id, asked.line)
+            self._note(query, JournalState.NOT_ANSWERED, self._not_connected())
         elif isinstance(self._driver, AnsweringDriver):
             Deferred.fromCoroutine(self._answer(shim, asked, self._driver)).addErrback(_broke)
 
@@ -110,7 +134,7 @@ class QueryAnswers:
         if answer is None:
             return
         if isinstance(event, MessageDelivered):
-            self._settle(answer, self._complaint(answer, event.reply))
+            self._settle(answer, self._complaint(answer, event.reply), event.reply)
         elif event.reason in (_NO_REPLY, _EARLIER):
             self._again(shim, answer, event.reason)
         else:
@@ -124,9 +148,10 @@ class QueryAnswers:
     # -- inside -----------------------------------------------------------------------------------
 
     async def _answer(self, shim: Shim, asked: Asked, driver: AnsweringDriver) -> None:
-        query = _Query(asked.journal_id)
+        query = _Query(asked.journal_id, asked.line)
         try:
-            texts, context = await self._texts(asked, driver)
+            query.context = context = await self._context(asked)
+            encoded = await self._encoded(query, asked, driver)
         except MiddlewareError as error:
             self._note(query, JournalState.NOT_ANSWERED, str(error))
             return
@@ -134,13 +159,14 @@ class QueryAnswers:
             reason = f"the driver failed: {type(error).__name__}"
             self._note(query, JournalState.NOT_ANSWERED, reason)
             raise
-        if not texts:
-            self._note(query, JournalState.ANSWERED, ANSWERED_SILENCE)
+        if encoded is None or not encoded:
+            said = ANSWERED_CANCEL if encoded is None else ANSWERED_SILENCE
+            self._note(query, JournalState.ANSWERED, said)
             return
-        query.under_way = len(texts)
-        for number, text in enumerate(texts, start=1):
-            tail = f"-{number}" if len(texts) > 1 else ""
-            self._send(shim, _Answer(query, text, context.control_id + tail))
+        query.under_way = len(encoded)
+        for number, one in enumerate(encoded, start=1):
+            tail = f"-{number}" if len(encoded) > 1 else ""
+            self._send(shim, _Answer(query, one, context.control_id + tail))
         if shim.is_open:
             seconds = self._services.now() - asked.read_at
             HostQueryAnswered(asked.line, seconds).emit()
@@ -148,18 +174,63 @@ class QueryAnswers:
     def _not_connected(self) -> str:
         return f"the line {self._settings.id}, which carries the answers, has no connection"
 
-    async def _texts(
-        self, asked: Asked, driver: AnsweringDriver
-    ) -> tuple[tuple[bytes, ...], AnswerContext]:
+    async def _context(self, asked: Asked) -> AnswerContext:
         if not self._store_id:
             self._store_id = await self._services.writer.submit(_store_id, WriteQueue.INTAKE)
-        context = AnswerContext(
+        return AnswerContext(
             self._services.clock.utc_now(),
             f"{self._store_id}{_QUERY_MARK}{asked.journal_id}",
             self._settings.time_zone or "UTC",
             self._settings.encoding,
+            self._store_id,
         )
-        return driver.negative_answers(asked.text, context), context
+
+    async def _encoded(
+        self, query: _Query, asked: Asked, driver: AnsweringDriver
+    ) -> tuple[EncodedAnswer, ...] | None:
+        """The messages to send; None: the analyzer took its query back."""
+        context = query.context
+        if context is None:
+            raise TypeError("a query is answered in a context")
+        source = self._services.work
+        if (
+            not isinstance(driver, OrderingDriver)
+            or source is None
+            or asked.line not in source.claimers
+        ):
+            return tuple(
+                [EncodedAnswer(one) for one in driver.negative_answers(asked.text, context)]
+            )
+        queries = self._queries(asked)
+        if queries and all(one.is_cancel for one in queries):
+            return None
+        work = await source.claim(asked.line, queries)
+        return self._written(query, asked, (driver, source), work)
+
+    def _queries(self, asked: Asked) -> Sequence[HostQuery]:
+        zone = self._settings.time_zone or "UTC"
+        return self._driver.decode(asked.text, DecodeContext(zone, self._settings.encoding)).queries
+
+    def _written(
+        self,
+        query: _Query,
+        asked: Asked,
+        by: tuple[OrderingDriver, LineWork],
+        work: Sequence[SpecimenWork],
+    ) -> tuple[EncodedAnswer, ...]:
+        """The work as messages; what they do not carry is free again, whatever the driver does."""
+        driver, source = by
+        claimed = {step.id for one in work for step in one.steps}
+        carried: set[int] = set()
+        try:
+            if query.context is None:
+                raise TypeError("a query is answered in a context")
+            encoded = driver.answers(asked.text, work, query.context)
+            carried = {step for one in encoded for step in one.steps}
+        finally:
+            source.free(asked.line, sorted(claimed - carried), NOT_CARRIED)
+        query.tests = len(carried)
+        return encoded
 
     def _send(self, shim: Shim, answer: _Answer) -> None:
         if not shim.is_open:
@@ -168,7 +239,7 @@ class QueryAnswers:
             self._settle(answer, REASON_TOO_MANY)
         else:
             try:
-                self._open[shim, shim.send_message(answer.text)] = answer
+                self._open[shim, shim.send_message(answer.encoded.text)] = answer
             except MiddlewareError as error:
                 self._settle(answer, str(error))
 
@@ -186,9 +257,10 @@ class QueryAnswers:
             return self._driver.complaint_about(reply, answer.control_id)
         return ""
 
-    def _settle(self, answer: _Answer, complaint: str) -> None:
+    def _settle(self, answer: _Answer, complaint: str, reply: bytes = b"") -> None:
         query = answer.query
         query.under_way -= 1
+        self._settle_work(answer, complaint, reply)
         if complaint and complaint not in query.complaints:
             query.complaints.append(complaint)
         if query.under_way:
@@ -196,7 +268,21 @@ class QueryAnswers:
         if query.complaints:
             self._note(query, JournalState.NOT_ANSWERED, "; ".join(query.complaints))
         else:
-            self._note(query, JournalState.ANSWERED, ANSWERED_NEGATIVE)
+            said = f"answered with {query.tests} tests" if query.tests else ANSWERED_NEGATIVE
+            self._note(query, JournalState.ANSWERED, said)
+
+    def _settle_work(self, answer: _Answer, complaint: str, reply: bytes) -> None:
+        source, query = self._services.work, answer.query
+        if source is None or not answer.steps or query.context is None:
+            return
+        if complaint:
+            source.free(query.line, answer.steps, complaint)
+            return
+        refused: Mapping[int, str] = {}
+        if isinstance(self._driver, StepReadingDriver):
+            context = replace(query.context, control_id=answer.control_id)
+            refused = self._driver.refused_steps(reply, context, answer.steps)
+        source.sent(query.line, answer.steps, refused)
 
     def _note(self, query: _Query, state: JournalState, reason: str) -> None:
         outcome = journal.QueryOutcome(

@@ -13,6 +13,18 @@ from middleware.model.codes import (
     VerdictKind,
 )
 from middleware.model.envelope import Envelope, Fault, Unread
+from middleware.model.order import (
+    OPEN_STATES,
+    OrderAction,
+    OrderAnswer,
+    OrderFault,
+    OrderOutcome,
+    OrderRequest,
+    SpecimenWork,
+    StepState,
+    WorkOrderStep,
+    normal_sample_id,
+)
 from middleware.model.proven import proven, with_changes
 from middleware.model.result import (
     AnalyzerStatus,
@@ -30,6 +42,7 @@ from middleware.model.verdict import Finding, Outcome, Verdict
 __all__ = [
     "DILUTION_APPLIED",
     "DILUTION_MULTIPLIED",
+    "OPEN_STATES",
     "AbnormalFlag",
     "AnalyzerStatus",
     "Comment",
@@ -42,6 +55,11 @@ __all__ = [
     "Isolate",
     "MeasuredTime",
     "MessageKind",
+    "OrderAction",
+    "OrderAnswer",
+    "OrderFault",
+    "OrderOutcome",
+    "OrderRequest",
     "Outcome",
     "OutcomeKind",
     "Patient",
@@ -54,10 +72,14 @@ __all__ = [
     "SampleRole",
     "SourcePointer",
     "Specimen",
+    "SpecimenWork",
+    "StepState",
     "Unread",
     "ValueKind",
     "Verdict",
     "VerdictKind",
+    "WorkOrderStep",
+    "normal_sample_id",
     "proven",
     "with_changes",
 ]

@@ -17,10 +17,11 @@ from twisted.internet.interfaces import IDelayedCall
 
 from middleware.clock import Clock
 from middleware.delivery.gauge import BacklogRow, read_backlog, tell_backlog
+from middleware.model import OPEN_STATES
 from middleware.monitor.certificates import CertificateWatch
-from middleware.observe.events import DiskGauged, LoopLagged, StoreFailed
+from middleware.observe.events import DiskGauged, LoopLagged, StoreFailed, WorkGauged
 from middleware.observe.health import Health, WarnableCode
-from middleware.store import codes, journal, outbox
+from middleware.store import codes, journal, order_views, outbox
 from middleware.store.connection import Connection
 from middleware.store.reader import Reader
 from middleware.store.schema import JournalState, OutboxState
@@ -32,6 +33,8 @@ LOW_DISK_BYTES = 192 * 1024 * 1024
 LOW_DISK_SHARE = 0.05
 # The wall clock drifts by parts per million; a second against the monotonic clock within one tick was a step.
 CLOCK_STEP_S = 1.0
+# Counting a hundred thousand open steps takes some milliseconds of another thread.
+COUNT_WORK_EVERY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Watch:
         self._reading: Deferred[None] = succeed(None)
         self._is_running = False
         self.loop_lag_s = 0.0
+        self._count_work_at = 0.0  # monotonic
 
     def start(self) -> None:
         """Look now, and then once a second."""
@@ -124,6 +128,9 @@ class Watch:
     async def _look_at_store(self) -> None:
         try:
             backlog, unreadable, unmapped = await self._parts.reader.read(self._read)
+            if self._parts.clock.monotonic() >= self._count_work_at:
+                self._count_work_at = self._parts.clock.monotonic() + COUNT_WORK_EVERY_S
+                (await self._parts.reader.read(_open_work)).emit()
         except Exception as error:  # noqa: BLE001 - the writer says what is wrong with the store; here it is only looked at
             StoreFailed("watch", f"{type(error).__name__}").emit()
             return
@@ -160,3 +167,9 @@ class Watch:
             health.raise_warning(WarnableCode.BACKLOG_GROWING, connector, text)
         else:
             health.clear(WarnableCode.BACKLOG_GROWING, connector)
+
+
+def _open_work(conn: Connection) -> WorkGauged:
+    states = {one.value: 0 for one in OPEN_STATES}
+    states |= {state.value: count for state, count in order_views.counts(conn).items()}
+    return WorkGauged(states, order_views.oldest_pending(conn))

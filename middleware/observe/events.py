@@ -27,6 +27,8 @@ from middleware.observe.node_events import NodeStopped as NodeStopped
 from middleware.observe.node_events import SetupTaken as SetupTaken
 from middleware.observe.node_events import WarningCleared as WarningCleared
 from middleware.observe.node_events import WarningRaised as WarningRaised
+from middleware.observe.order_events import OrdersTaken as OrdersTaken
+from middleware.observe.order_events import WorkGauged as WorkGauged
 
 _BYTES = counter("labwire_line_bytes_total")
 _FRAMES = counter("labwire_frames_total")

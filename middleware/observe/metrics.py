@@ -147,6 +147,23 @@ TABLE: tuple[Metric, ...] = (
         _ACK,
     ),
     Metric("labwire_host_query_seconds", _H, "Query read to answer sent.", ("line",), _ACK),
+    Metric(
+        "labwire_orders_received_total",
+        _C,
+        "Orders of a LIS, each test counted, by what became of them.",
+        ("connector", "outcome"),
+    ),
+    Metric(
+        "labwire_work_order_steps",
+        _G,
+        "Work order steps that are open, by state.",
+        ("state",),
+    ),
+    Metric(
+        "labwire_work_orders_oldest_timestamp_seconds",
+        _G,
+        "When the oldest step that no analyzer asked for was ordered; NaN when there is none.",
+    ),
     Metric("labwire_outbox_messages", _G, "Outbox messages by state.", ("connector", "state")),
     Metric(
         "labwire_outbox_oldest_timestamp_seconds",

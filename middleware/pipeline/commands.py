@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from middleware.model import ReleaseState
-from middleware.pipeline import codes, release, replay
+from middleware.pipeline import codes, order_decisions, release, replay
 from middleware.pipeline.asked import Asking, CommandRefused
 from middleware.setup import Setup
 from middleware.store import commands as stored
@@ -24,7 +24,7 @@ LARGEST_NUMBER = 2**63 - 1
 AT_ONCE_MAX = 1000
 """One decision names what a person has looked at; more is a mistake, and would keep analyzers waiting."""
 
-CHANGES = frozenset({Topic.JOURNAL, Topic.OUTBOX, Topic.COMMANDS})
+CHANGES = frozenset({Topic.JOURNAL, Topic.OUTBOX, Topic.COMMANDS, Topic.ORDERS})
 """What a command's commit announces; lanes go on at once when COMMANDS is among it."""
 
 Arguments = Mapping[str, Any]
@@ -100,8 +100,17 @@ def codes_release(
     return codes.release_mapped(conn, line, after, _asking(arguments, author, setup, now))
 
 
+def orders_cancel(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `ids`, `reason`. Answer as `pipeline.order_decisions.cancel`."""
+    asking = _asking(arguments, author, setup, now)
+    return order_decisions.cancel(conn, _numbers(arguments, "ids"), asking)
+
+
 COMMANDS: Mapping[str, CommandJob] = {
     "codes.release": codes_release,
+    "orders.cancel": orders_cancel,
     "results.release": results_release,
     "results.reject": results_reject,
     "messages.replay": messages_replay,

@@ -17,6 +17,7 @@ from middleware.errors import StoreError
 from middleware.model import Fault, MessageKind, ReleaseState, VerdictKind
 from middleware.pipeline.culture import link_parents
 from middleware.pipeline.decision import Judge, columns_of
+from middleware.pipeline.order_results import bind
 from middleware.pipeline.outgoing import Outgoing, enqueue
 from middleware.pipeline.prepare import Prepared
 from middleware.pipeline.prepared import PreparedResult
@@ -81,6 +82,7 @@ def process(conn: Connection, batch: Sequence[Prepared], setup: Setup, now: floa
     for wave in _waves(batch):
         kept = _review_wave(conn, wave, setup)
         _save(conn, kept)
+        bind(conn, (result for _, stored in kept for result in stored), now)
         _count(kept, summary)
         outgoing += _outgoing_of(kept)
     summary.outgoing = len(enqueue(conn, outgoing, setup, now))
@@ -274,7 +276,7 @@ def _close_entries(
 
 
 def _state_of(one: Prepared) -> JournalState:
-    # Nobody answers host queries yet: they wait for the one who can see them, not for the LIS.
+    # Intake answers host queries; one that comes through here was replayed, and nobody waits for it any more.
     is_only_asking = one.kind is MessageKind.QUERY and not one.results
     return JournalState.NOT_ANSWERED if is_only_asking else JournalState.PROCESSED
 

@@ -29,6 +29,11 @@ def replay(conn: Connection, ids: Sequence[int], asking: Asking) -> dict[str, An
                 f"there is no message {entry_id}",
                 what_to_do="See `labwire messages list` for the ids.",
             )
+        if not entry["driver"]:  # no analyzer sent it
+            raise CommandRefused(
+                f"message {entry_id} is an order of the LIS, which was answered",
+                what_to_do="Let the LIS send it again; `labwire orders list` shows what came of it.",
+            )
         if entry["state"] == JournalState.RECEIVED:
             raise CommandRefused(
                 f"message {entry_id} still waits to be processed",

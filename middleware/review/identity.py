@@ -18,6 +18,11 @@ _PLACEHOLDER = re.compile(
 _UNDECODABLE = re.compile(r"<x[0-9A-F]{2}>")  # as middleware.wire.decoding marks a byte
 
 
+def is_placeholder(sample_id: str) -> bool:
+    """Analyzers and barcode readers write this when they read nothing: it names no tube."""
+    return _PLACEHOLDER.fullmatch(sample_id.strip()) is not None
+
+
 def _hold(code: str, text: str) -> Finding:
     return Finding(check="identity", code=code, verdict=VerdictKind.HOLD, text=text)
 

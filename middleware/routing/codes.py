@@ -129,8 +129,26 @@ class LineCodes:
         self.table, self.scope, self.unmapped = table, scope, unmapped
         rows = [row for row in table.rows if _is_of(row, scope)]
         self._rows = CodeTable(table.name, table.sha256, tuple(rows)).by_code()
+        self._by_lis_code = _by_lis_code(rows)
         self._is_dated = any(row.valid_from or row.valid_until for row in rows)
         self._known: dict[object, tuple[Translation, Conversion | None]] = {}
+
+    @property
+    def orderable(self) -> frozenset[str]:
+        """The LIS's codes that this line's analyzer has a test for."""
+        return frozenset(self._by_lis_code)
+
+    def code_for(self, lis_code: str, specimen_type: str) -> str | None:
+        """The analyzer's code of a test as the LIS orders it; None: it has none, or several and nothing tells which.
+
+        A row of this specimen type goes before one for any.
+        """
+        rows = self._by_lis_code.get(lis_code, ())
+        own = {
+            row.test_code for row in rows if specimen_type and row.specimen_type == specimen_type
+        }
+        found = own or {row.test_code for row in rows if row.specimen_type in ("", NOT_SENT)}
+        return next(iter(found)) if len(found) == 1 else None
 
     def translate(self, row: Mapping[str, Any]) -> Translation:
         """What a row of the results table becomes."""
@@ -197,6 +215,15 @@ class LineCodes:
             return Translation(columns, _held_by_table(row, source)), Conversion.of(row)
         is_sent = row.fate is CodeFate.DELIVER
         return Translation(columns), Conversion.of(row) if is_sent else None
+
+
+def _by_lis_code(rows: Sequence[CodeRow]) -> Mapping[str, Sequence[CodeRow]]:
+    """Rows whose results go to the LIS, or to a person for the LIS, by the LIS's code."""
+    found: dict[str, list[CodeRow]] = {}
+    for row in rows:
+        if row.lis_code and row.fate in (CodeFate.DELIVER, CodeFate.HOLD):
+            found.setdefault(row.lis_code, []).append(row)
+    return found
 
 
 def _is_of(row: CodeRow, scope: Scope) -> bool:

@@ -118,6 +118,11 @@ def _listeners(parts: Parts) -> Iterator[_Listener]:
             place = (*location, "relay", "port")
             name = f'the relay of the line "{line.id}"'
             yield _Listener(place, name, line.relay.host, line.relay.port)
+    for part in parts.connectors:
+        orders = getattr(part.settings, "orders", None)
+        if orders is not None:
+            name = f'orders of the connector "{part.table.id}"'
+            yield _Listener((*part.location, "orders", "port"), name, orders.host, orders.port)
     address = parts.monitor.address if parts.monitor is not None else None
     if address is not None:
         yield _Listener(("monitor", "listen"), "[monitor]", address.host, address.port)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, select, text, up
 
 from middleware.model import ReleaseState
 from middleware.store import audit, meta
-from middleware.store.rows import fetch_any, insert_rows, marks
+from middleware.store.rows import execute_many, fetch_any, insert_rows, marks
 from middleware.store.schema import RESULTS
 
 RESULT_COUNTER = "result_id"
@@ -240,6 +240,19 @@ def decide(
         ),
     )
     return changed
+
+
+_BIND_STEP = (
+    update(RESULTS)
+    .where(RESULTS.c.id == bindparam("of_result"))
+    .values(work_order_step_id=bindparam("its_step"))
+)
+
+
+def bind_steps(conn: Connection, bound: Mapping[int, int]) -> None:
+    """These results (keys) answer these work order steps."""
+    rows = [{"of_result": result_id, "its_step": step} for result_id, step in bound.items()]
+    execute_many(conn, _BIND_STEP, rows)
 
 
 def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:

@@ -20,16 +20,18 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
 
-METADATA = MetaData()
-# SQLite gives rowids only to INTEGER keys; AUTOINCREMENT (set in each table) never reuses one.
-_ID = BigInteger().with_variant(Integer(), "sqlite")
+from middleware.store.metadata import ID as ID
+from middleware.store.metadata import METADATA as METADATA
+from middleware.store.order_schema import ORDERS as ORDERS
+from middleware.store.order_schema import SPECIMENS as SPECIMENS
+from middleware.store.order_schema import STEP_HISTORY as STEP_HISTORY
+from middleware.store.order_schema import WORK_ORDER_STEPS as WORK_ORDER_STEPS
 
 
 class JournalState(StrEnum):
@@ -72,7 +74,7 @@ COUNTERS = Table(
 SETUPS = Table(
     "setups",
     METADATA,
-    Column("generation", _ID, primary_key=True, autoincrement=True),
+    Column("generation", ID, primary_key=True, autoincrement=True),
     Column("applied_at", Float, nullable=False),
     Column("author", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
@@ -84,7 +86,7 @@ SETUPS = Table(
 JOURNAL = Table(
     "journal",
     METADATA,
-    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("id", ID, primary_key=True, autoincrement=True),
     Column("line", Text, nullable=False),
     Column("driver", Text, nullable=False),
     Column("direction", Text, nullable=False, server_default=text("'in'")),  # in; out (later)
@@ -134,61 +136,11 @@ Index(
     postgresql_where=text("state IN ('unreadable', 'incomplete', 'not_answered')"),
 )
 
-SPECIMENS = Table(
-    "specimens",
-    METADATA,
-    Column("id", _ID, primary_key=True, autoincrement=True),
-    Column("order_source", Text, nullable=False),
-    Column("sample_id", Text, nullable=False),
-    Column("sample_id_normal", Text, nullable=False),
-    Column("used_from", Float, nullable=False),
-    Column("used_until", Float),
-    Column("specimen_type", Text),
-    Column("patient_id", Text),
-    Column("patient_authority", Text),
-    Column("patient_name", Text),
-    Column("birth_date", Text),
-    Column("sex", Text),
-    Column("collected_at", Float),
-    sqlite_autoincrement=True,
-)
-Index("specimens_by_sample_id", SPECIMENS.c.sample_id_normal)
-
-ORDERS = Table(
-    "orders",
-    METADATA,
-    Column("id", _ID, primary_key=True, autoincrement=True),
-    Column("specimen_id", _ID, ForeignKey("specimens.id"), nullable=False),
-    Column("order_source", Text, nullable=False),
-    Column("placer_number", Text),
-    Column("accession_number", Text),
-    Column("priority", Text),
-    Column("state", Text, nullable=False),
-    Column("received_at", Float, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-WORK_ORDER_STEPS = Table(
-    "work_order_steps",
-    METADATA,
-    Column("id", _ID, primary_key=True, autoincrement=True),
-    Column("order_id", _ID, ForeignKey("orders.id"), nullable=False),
-    Column("test_code", Text, nullable=False),
-    Column("lis_code", Text),
-    Column("line", Text),
-    Column(
-        "state", Text, nullable=False
-    ),  # pending, sent, in_process, resulted, cancelled, expired
-    Column("reportable_result_id", BigInteger),
-    Column("sent_at", Float),
-    sqlite_autoincrement=True,
-)
-
 RESULTS = Table(
     "results",
     METADATA,
-    Column("id", _ID, primary_key=True, autoincrement=True),
-    Column("journal_id", _ID, ForeignKey("journal.id"), nullable=False),
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("journal_id", ID, ForeignKey("journal.id"), nullable=False),
     Column("record", Integer, nullable=False),  # 1-based record in the message
     Column("record_name", Text, nullable=False, server_default=text("'R'")),
     Column("line", Text, nullable=False),
@@ -303,7 +255,7 @@ LANES = Table(
 OUTBOX = Table(
     "outbox",
     METADATA,
-    Column("number", _ID, primary_key=True, autoincrement=False),
+    Column("number", ID, primary_key=True, autoincrement=False),
     Column("connector", Text, nullable=False),
     Column("lane", Integer, nullable=False),
     Column("lane_seq", BigInteger, nullable=False),
@@ -337,7 +289,7 @@ Index(
 OUTBOX_RESULTS = Table(
     "outbox_results",
     METADATA,
-    Column("number", _ID, ForeignKey("outbox.number"), primary_key=True),
+    Column("number", ID, ForeignKey("outbox.number"), primary_key=True),
     Column("result_id", BigInteger, primary_key=True),
     sqlite_with_rowid=False,
 )
@@ -354,7 +306,7 @@ OUTBOX_COUNTS = Table(
 COMMANDS = Table(
     "commands",
     METADATA,
-    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("id", ID, primary_key=True, autoincrement=True),
     Column("asked_at", Float, nullable=False),
     Column("author", Text, nullable=False),
     Column("verb", Text, nullable=False),
@@ -368,7 +320,7 @@ COMMANDS = Table(
 AUDIT = Table(
     "audit",
     METADATA,
-    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("id", ID, primary_key=True, autoincrement=True),
     Column("at", Float, nullable=False),
     Column("author", Text, nullable=False),
     Column("action", Text, nullable=False),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.protocols.lis2.driver import PROTOCOL, Lis2Driver
+from drivers.protocols.lis2 import PROTOCOL
+from drivers.protocols.lis2.driver import Lis2Driver
 from middleware.driver.api import IdentifyingDriver
 from middleware.driver.profile import read_profile
 

@@ -9,8 +9,11 @@ from sqlalchemy import Connection, create_engine, select
 from twisted.internet.defer import Deferred, fail
 
 from middleware.errors import StoreNotWritable
-from middleware.store import meta
-from middleware.store.schema import JOURNAL, META
+from middleware.model import OrderOutcome, OrderRequest
+from middleware.store import meta, order_views, orders
+from middleware.store.order_views import StepFilter
+from middleware.store.orders import OrderOccasion
+from middleware.store.schema import JOURNAL, META, METADATA
 from middleware.store.writer import WriteQueue
 
 
@@ -66,9 +69,21 @@ class HandWriter:
 
     def give_store_id(self, store_id: str) -> None:
         """The store has an identity, as any that a node has opened."""
-        META.create(self._connection)
+        META.create(self._connection, checkfirst=True)
         meta.put(self._connection, meta.STORE_ID, store_id)
         self._connection.commit()
+
+    def give_orders(self, *requests: OrderRequest) -> list[OrderOutcome]:
+        """A LIS orders."""
+        METADATA.create_all(self._connection)
+        occasion = OrderOccasion(source="lis", author="lis", now=1_930_000_000.0)
+        outcomes = orders.apply(self._connection, requests, occasion)
+        self._connection.commit()
+        return outcomes
+
+    def steps(self) -> list[dict[str, Any]]:
+        """What was ordered, in that order."""
+        return order_views.listing(self._connection, StepFilter(limit=1000))[::-1]
 
     def journal(self) -> list[dict[str, Any]]:
         """What is committed, in order."""

@@ -16,6 +16,7 @@ from middleware.line.line import Line, LineServices
 from middleware.line.settings import LineSettings
 from middleware.model import MessageKind
 from middleware.observe.health import Health
+from middleware.store.work import Claimer
 from middleware.transport.pair import PairListener
 from middleware.wire.lis1.frame import encode_frame
 from middleware.wire.lis1.link import Lis1Link
@@ -78,7 +79,9 @@ class Analyzer(Protocol):
 class LineBench:
     """One line, its writer and its analyzer."""
 
-    def __init__(self, driver: Any = None, **settings: Any) -> None:
+    def __init__(
+        self, driver: Any = None, claimers: Mapping[str, Claimer] | None = None, **settings: Any
+    ) -> None:
         self.clock = Clock()
         self.writer = HandWriter()
         self.health = Health(BenchClock(self.clock))
@@ -98,6 +101,7 @@ class LineBench:
                 confirmations=self.confirmations,
                 random=lambda: 0.5,
                 make_transport=self._make_transport,
+                claimers=claimers or {},
             ),
         )
         self.analyzer = Analyzer()

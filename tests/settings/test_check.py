@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from middleware.connectors.hl7_mllp import CONNECTOR
 from middleware.driver.catalogue import BrokenDriver
 from middleware.settings.check import check
 from middleware.settings.problems import Problem, Weight, errors_in
@@ -183,6 +184,19 @@ def test_the_same_port_on_another_address_is_no_clash() -> None:
     text = GOOD.replace("127.0.0.1:9464", "127.0.0.2:4010")
     assert errors_in(problems_of(text)) == []
     assert errors_in(problems_of(GOOD.replace("127.0.0.1:9464", "0.0.0.0:4010")))
+
+
+def test_the_port_for_orders_is_one_of_the_nodes_ports() -> None:
+    """Two listeners on one port: the second would never hear anything."""
+    connector = 'type = "hl7_mllp"\nhost = "lis.example"\nport = 2576\norders = { port = 4010 }'
+    text = GOOD.replace('type = "mail_pigeon"\nloft = "north"', connector)
+    known = {"hl7_mllp": CONNECTOR}
+    (problem,) = errors_in(check(loaded(text), Drivers(), known))
+    assert "4010" in problem.message
+    assert (
+        errors_in(check(loaded(text.replace("{ port = 4010", "{ port = 2577")), Drivers(), known))
+        == []
+    )
 
 
 def test_a_broken_driver_package_is_reported_and_stops_nothing() -> None:

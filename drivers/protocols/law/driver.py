@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from drivers.protocols.hl7.acknowledge import header_of
 from drivers.protocols.hl7.glance import glance
@@ -10,8 +10,9 @@ from drivers.protocols.hl7.link_options import check_quirks
 from drivers.protocols.law.answers import complaint_of
 from drivers.protocols.law.decode import LawReader
 from drivers.protocols.law.encode import negative_answers
+from drivers.protocols.law.given import answers, refused_steps
 from drivers.protocols.law.options import link_settings, read_link, read_section
-from drivers.protocols.law.queries import QueryFault, read_asked
+from drivers.protocols.law.queries import AskedWork, QueryFault, read_asked
 from drivers.protocols.law.replies import Replies, replies_wanted
 from drivers.protocols.law.speak import LawVoice
 from middleware.driver.api import (
@@ -19,13 +20,14 @@ from middleware.driver.api import (
     AnalyzerIdentity,
     AnswerContext,
     DecodeContext,
+    EncodedAnswer,
     LinkContext,
 )
 from middleware.driver.profile import Profile
 from middleware.errors import DriverError
-from middleware.model import Envelope, MessageKind
+from middleware.model import Envelope, MessageKind, SpecimenWork
 from middleware.wire.errors import RemoteProtocolError
-from middleware.wire.hl7 import parse
+from middleware.wire.hl7 import Message, parse
 from middleware.wire.link import Link
 from middleware.wire.mllp import MllpLink, MllpLinkOptions
 
@@ -35,7 +37,8 @@ NAME = "law"
 class LawDriver:
     """The driver of one analyzer model that speaks LAW.
 
-    It is a Driver, an IdentifyingDriver, an AnsweringDriver and a ReplyReadingDriver of `middleware.driver.api`.
+    It is a Driver, an IdentifyingDriver, an OrderingDriver, a ReplyReadingDriver and a StepReadingDriver of
+    `middleware.driver.api`.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -92,6 +95,33 @@ class LawDriver:
         """
         if not self._section.negative_answer:
             return ()
+        message, asked = self._asked(text, context)
+        return negative_answers(message, asked, context, self._section)
+
+    def answers(
+        self, text: bytes, work: Sequence[SpecimenWork], context: AnswerContext
+    ) -> tuple[EncodedAnswer, ...]:
+        """OML^O33 with the work for each container asked about, or with the word that there is none.
+
+        Raises DriverError as `negative_answers` does.
+        """
+        if not work:
+            return tuple([EncodedAnswer(one) for one in self.negative_answers(text, context)])
+        message, asked = self._asked(text, context)
+        return answers(message, asked, work, context, self._section)
+
+    def refused_steps(
+        self, reply: bytes, context: AnswerContext, steps: Sequence[int]
+    ) -> Mapping[int, str]:
+        """What the analyzer's ORL^O34 refuses (`middleware.driver.api.StepReadingDriver`)."""
+        silence_accepts = self._section.silence_accepts
+        return refused_steps(reply, context, steps, silence_accepts=silence_accepts)
+
+    def complaint_about(self, reply: bytes, control_id: str) -> str:
+        """Why the analyzer did not take our message (`middleware.driver.api.ReplyReadingDriver`); '' when it did."""
+        return complaint_of(reply, control_id)
+
+    def _asked(self, text: bytes, context: AnswerContext) -> tuple[Message, AskedWork]:
         try:
             message = parse(text, context.encoding)
         except RemoteProtocolError as error:
@@ -103,11 +133,7 @@ class LawDriver:
             raise DriverError(
                 asked.text, what_to_do="Look at the raw message; set the analyzer to LAW queries."
             )
-        return negative_answers(message, asked, context, self._section)
-
-    def complaint_about(self, reply: bytes, control_id: str) -> str:
-        """Why the analyzer did not take our message (`middleware.driver.api.ReplyReadingDriver`); '' when it did."""
-        return complaint_of(reply, control_id)
+        return message, asked
 
 
 class LawProtocol:

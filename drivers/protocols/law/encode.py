@@ -150,13 +150,14 @@ def negative_answers(
     for number, container in enumerate(asked_for, start=1):
         tail = f"-{number}" if len(asked_for) > 1 else ""
         stamp = Stamp(context.control_id + tail, moment_text(context.now, context.time_zone))
-        answers.append(_negative(message, (asked, container), stamp, section))
+        answers.append(negative_answer(message, (asked, container), stamp, section))
     return tuple(answers)
 
 
-def _negative(
+def negative_answer(
     message: Message, place: tuple[AskedWork, Raw], stamp: Stamp, section: LawSection
 ) -> bytes:
+    """That there is no work for one container (of those that the query asks about)."""
     marks = message.delimiters
     header = reply_header(message, _KIND, stamp, broadcast_profile(message))
     header[15] = section.accept_acknowledgement

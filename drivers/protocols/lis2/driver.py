@@ -109,19 +109,6 @@ class Lis2Driver:
         return message
 
 
-class Lis2Protocol:
-    """Makes drivers from profiles that name the protocol `lis2` (`middleware.driver.api.ProtocolFactory`)."""
-
-    @property
-    def name(self) -> str:
-        """The protocol's name in profiles."""
-        return NAME
-
-    def make_driver(self, profile: Profile) -> Lis2Driver:
-        """Build the driver; raises DriverError when a path of the profile cannot be read in LIS2."""
-        return Lis2Driver(profile)
-
-
 def _link_options(profile: LinkSection, line: LinkSection) -> Lis1Options:
     merged = {
         **profile.model_dump(exclude_none=True),
@@ -130,6 +117,3 @@ def _link_options(profile: LinkSection, line: LinkSection) -> Lis1Options:
         "records_numbered": RECORDS_NUMBERED in profile.quirks,
     }
     return Lis1Options(**merged)
-
-
-PROTOCOL = Lis2Protocol()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from middleware.payload.hl7_orders import USUAL_SAMPLE_ID
+from middleware.transport.settings import LOOPBACK, TcpListenSettings
 from middleware.transport.tls_settings import TlsSettings
+from middleware.wire.errors import LocalProtocolError
+from middleware.wire.hl7 import Path
 
 NAME_MAX = 180
 """HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters with its parts; the first
@@ -26,6 +30,76 @@ class Acknowledgement(StrEnum):
 
     ORIGINAL = "original"
     ENHANCED = "enhanced"
+
+
+class UnknownTests(StrEnum):
+    """What becomes of orders for tests that no table of codes names."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+class OrdersSettings(BaseModel):
+    """`orders` of a connector: the LIS also sends orders, to a port of ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        default=LOOPBACK,
+        description="Our address to listen on for orders; 0.0.0.0 listens on every network.",
+    )
+    port: int = Field(
+        ge=0, le=65535, description="TCP port on which Labwire receives orders; 0: any (tests)."
+    )
+    peers: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses or networks (10.1.2.0/24) that may send orders; empty: all may.",
+    )
+    tls: TlsSettings | None = Field(
+        default=None,
+        description="Encrypt the connection and prove who is at its ends.",
+    )
+    order_source: str = Field(
+        default="",
+        max_length=40,
+        description="Whose sample ids these are, as `order_source` of lines; empty: there is only one such system.",
+    )
+    sample_id: tuple[str, ...] = Field(
+        default=USUAL_SAMPLE_ID,
+        min_length=1,
+        description="Where an order has the sample id of the tube's label: the first of these that is not empty.",
+    )
+    unknown_tests: UnknownTests = Field(
+        default=UnknownTests.ACCEPT,
+        description="Orders for tests that no table of codes names: `accept` or `refuse`.",
+    )
+    reuse_after_h: float = Field(
+        default=168.0,
+        gt=0,
+        le=24 * 3660,
+        description=(
+            "Hours after the last word of a finished specimen from which its sample id may be another patient's."
+        ),
+    )
+
+    @field_validator("sample_id")
+    @classmethod
+    def _paths_can_be_read(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for path in value:
+            try:
+                segment = Path.parse(path).segment
+            except LocalProtocolError as error:
+                raise ValueError(str(error)) from error
+            if segment not in ("ORC", "OBR", "SPM", "SAC"):
+                raise ValueError(f"{path!r}: an order's sample id stands in ORC, OBR, SPM or SAC")
+        return value
+
+    @property
+    def transport(self) -> TcpListenSettings:
+        """The port as transports are made from it."""
+        return TcpListenSettings(
+            type="tcp_listen", host=self.host, port=self.port, peers=self.peers, tls=self.tls
+        )
 
 
 class Hl7MllpSettings(BaseModel):
@@ -80,4 +154,8 @@ class Hl7MllpSettings(BaseModel):
     tls: TlsSettings | None = Field(
         default=None,
         description="Encrypt the connection and prove who is at its ends; without it bytes travel in the clear.",
+    )
+    orders: OrdersSettings | None = Field(
+        default=None,
+        description="The LIS also sends orders: where Labwire listens for them, as { port = 2577 }.",
     )

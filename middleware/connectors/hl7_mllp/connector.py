@@ -20,7 +20,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from middleware import failpoints
 from middleware.connectors.hl7_mllp.config import Hl7MllpSettings
-from middleware.delivery.connector import ConnectorStatus, OutgoingMessage
+from middleware.connectors.hl7_mllp.orders import OrderDesk, OrderReceiver
+from middleware.delivery.connector import ConnectorStatus, OrderIntake, OutgoingMessage
 from middleware.failpoints import Step
 from middleware.model import Outcome, OutcomeKind
 from middleware.transport.base import ConnectionOutcome, TransportState
@@ -74,6 +75,20 @@ class Hl7MllpConnector:
         self._on_ready: list[Callable[[], None]] = []
         self._calls: dict[int, tuple[_Call, int]] = {}  # send id -> the call and the place in it
         self._first_attempt: list[Deferred[None]] = []
+        self._receiver: OrderReceiver | None = None
+
+    def take_orders_with(self, intake: OrderIntake, processing_id: str, time_zone: str) -> None:
+        """Receive orders too, where the settings say so (`middleware.delivery.connector.OrderingConnector`)."""
+        if self._settings.orders is not None:
+            desk = OrderDesk(intake, processing_id, time_zone)
+            self._receiver = OrderReceiver(
+                self.connector_id, self._settings.orders, self._reactor, desk
+            )
+
+    @property
+    def orders_address(self) -> object:
+        """Where orders are received (the real port); None: nowhere."""
+        return self._receiver.address if self._receiver is not None else None
 
     # -- what a lane asks -------------------------------------------------------------------------
 
@@ -89,6 +104,8 @@ class Hl7MllpConnector:
             retry_longest_s=self._settings.reconnect_max_s,
             tls=self._settings.tls,
         )
+        if self._receiver is not None:
+            self._receiver.start()
         # The jitter of waits is no secret; the simulation replaces the module's generator by seeding it.
         self._dialler = TcpDialler(settings, self._reactor, self, random.random)
         self._dialler.start()
@@ -118,13 +135,16 @@ class Hl7MllpConnector:
         dialler, self._dialler = self._dialler, None
         self._give_up("closed", "the connector was closed")
         self._answer_waiting()
+        if dialler is not None and self._receiver is not None:
+            await self._receiver.stop()
         if dialler is not None:
             await dialler.stop()
 
     def status(self) -> ConnectorStatus:
         """How the connection stands."""
         state = self._dialler.state if self._dialler is not None else TransportState.STOPPED
-        return ConnectorStatus(state.value, self._peer, self._last_error)
+        orders = self._receiver.words if self._receiver is not None else ""
+        return ConnectorStatus(state.value, self._peer, self._last_error, orders)
 
     def when_ready(self, callback: Callable[[], None]) -> None:
         """Call `callback` each time the LIS is connected."""
