@@ -18,7 +18,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from emulators.options import QuietOption
-from emulators.place import ListenOption, Place, TcpOption, transport_of
+from emulators.place import (
+    BaudOption,
+    ListenOption,
+    Place,
+    SerialOption,
+    TcpOption,
+    TlsOption,
+    transport_of,
+)
 from emulators.running import Run, sentence, speaker, the_reactor
 from middleware.errors import MiddlewareError
 from middleware.transport.base import ConnectionOutcome, TransportState
@@ -190,10 +198,13 @@ class Replay:
             self.finished.callback(None)
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 - the arguments of a command are its options
     capture: Annotated[Path, typer.Argument(help="A capture (labwire capture start).")],
     tcp: TcpOption = "",
     listen: ListenOption = "",
+    serial: SerialOption = "",
+    baud: BaudOption = 9600,
+    tls: TlsOption = "",
     speed: Annotated[float, typer.Option(min=0, help="1: as recorded; 0: no pauses.")] = 1.0,
     patience_s: Annotated[float, typer.Option(min=0.1, help="Longest wait for an answer.")] = 15.0,
     quiet: QuietOption = False,
@@ -205,7 +216,7 @@ def command(
         steps = steps_of(list(read_capture(lines)))
         player = Replay(
             steps,
-            transport_of(Place(tcp, listen)),
+            transport_of(Place(tcp, listen, serial, baud, tls)),
             reactor,
             speed=speed,
             patience_s=patience_s,
@@ -216,11 +227,12 @@ def command(
     run = Run(reactor, player.stop, 0.0)
     player.finished.addCallback(lambda _: run.end())
     run.until_ended(player.start)
+    planned = sum(1 for one in steps if one.data)
     typer.echo(
-        f"replay: {player.sent} of {sum(1 for one in steps if one.data)} steps sent, "
+        f"replay: {player.sent} of {planned} steps sent, "
         f"{player.answers} answers, {player.unanswered} times none"
     )
-    if player.unanswered or player.sent < sum(1 for one in steps if one.data):
+    if player.unanswered or player.sent < planned:
         raise typer.Exit(1)
 
 
