@@ -50,6 +50,9 @@ MOST_OPEN = 64
 _QUERY_MARK = "Q"
 
 REASON_GONE = "the connection ended before the answer was taken"
+REASON_NOT_WRITTEN = (
+    "no file could be written for the analyzer; answers need the line's `out_folder`"
+)
 REASON_TOO_MANY = f"{MOST_OPEN} answers wait for the analyzer already"
 REASON_NO_REPLY = f"the analyzer did not reply to the answer, sent {MOST_TRIES} times"
 ANSWERED_NEGATIVE = "answered that there is no work"
@@ -58,6 +61,7 @@ ANSWERED_CANCEL = "the analyzer took its query back"
 NOT_CARRIED = "no message to the analyzer carries it"
 _NO_REPLY = "no_reply"
 _EARLIER = "earlier_not_delivered"
+_NOT_WRITTEN = "not_written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,8 @@ class QueryAnswers:
         elif event.reason in (_NO_REPLY, _EARLIER):
             self._again(shim, answer, event.reason)
         else:
-            self._settle(answer, REASON_GONE)
+            is_file = event.reason == _NOT_WRITTEN
+            self._settle(answer, REASON_NOT_WRITTEN if is_file else REASON_GONE)
 
     def forget(self, shim: Shim) -> None:
         """The connection is gone, and with it whoever waited."""
