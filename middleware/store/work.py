@@ -119,18 +119,6 @@ def cancel(conn: Connection, ids: Sequence[int], author: str, reason: str, now: 
     return steps.move(conn, ids, StepState.CANCELLED, before, Change(author, now, reason))
 
 
-def expire(conn: Connection, ordered_before: float, author: str, now: float) -> list[int]:
-    """Steps that no analyzer asked for since long: they are offered no more."""
-    old = select(WORK_ORDER_STEPS.c.id).where(
-        OPEN_STEPS,
-        WORK_ORDER_STEPS.c.state == StepState.PENDING.value,
-        WORK_ORDER_STEPS.c.created_at < ordered_before,
-    )
-    ids = [int(one) for one in conn.execute(old.limit(1000)).scalars()]
-    change = Change(author, now, "no analyzer asked for it")
-    return steps.move(conn, ids, StepState.EXPIRED, (StepState.PENDING,), change)
-
-
 # -- results --------------------------------------------------------------------------------------
 
 

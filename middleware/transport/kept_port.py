@@ -6,6 +6,7 @@ is its opener's affair; everything here runs on the reactor's thread.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -63,7 +64,7 @@ class Opener(Protocol):
         ...
 
 
-class KeptPort:
+class KeptPort(ABC):
     """I am responsible that one port is open whenever it can be. A `Transport`."""
 
     def __init__(
@@ -88,9 +89,9 @@ class KeptPort:
         self._is_started = False
         self._stopping: list[Deferred[None]] = []
 
+    @abstractmethod
     def opener(self) -> Opener:
         """What opens the port."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Open the port, or begin to look for it; never fails because it is not there."""

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from middleware.driver.api import NO_CONTEXT, LinkContext
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.pair import PairListener
+from middleware.wire.mllp import MllpLink, encode_block
 from middleware.wire.passage import MOST_HELD_BYTES, OVERRUN, PassageLink
-from tests.kit.line_bench import ACK, ENQ, EOT, FRAMES, NAK, TEXT, Analyzer, LineBench
+from tests.kit.line_bench import ACK, ENQ, EOT, FRAMES, NAK, TEXT, Analyzer, LineBench, PlainDriver
 from tests.kit.scripted_link import ScriptedLink
 
 DIALLED = {"type": "tcp_connect", "host": "127.0.0.1", "port": 9}
 LISTENING = {"type": "tcp_listen", "port": 0}
+SERIAL = {"type": "serial", "port": "/dev/null-modem"}
+RESULT = b"MSH|^~\\&|CHEM||||20310304093000||ORU^R01|A-1|P|2.5.1\rOBX|1|NM|GLU||5.4\r"
+ORDER = b"MSH|^~\\&|HOST||||20310304093000||OML^O33|H-1|P|2.5.1\rORC|NW\r"
 
 
 class RelayBench(LineBench):
     """A line between an analyzer and a host, both in the test's hands."""
 
-    def __init__(self, relay: dict[str, Any] = DIALLED) -> None:
+    def __init__(self, relay: dict[str, Any] = DIALLED, driver: Any = None) -> None:
         self.hosts: list[PairListener] = []
         self.host = Analyzer()  # it keeps what arrives; nothing of an analyzer in it
-        super().__init__(relay=relay)
+        super().__init__(driver, relay=relay)
         self.line.start()
 
     def _make_transport(self, settings: Any, reactor: Any, owner: Any, random: Any) -> PairListener:
@@ -43,6 +49,15 @@ class RelayBench(LineBench):
         self.host_end.write(data)
         self.turn()
         return self.hear()
+
+
+class BlockDriver(PlainDriver):
+    """An analyzer that speaks MLLP."""
+
+    def make_link(  # type: ignore[override]
+        self, _options: Mapping[str, object], _context: LinkContext = NO_CONTEXT
+    ) -> MllpLink:
+        return MllpLink()
 
 
 @pytest.fixture
@@ -160,9 +175,10 @@ def test_the_analyzer_comes_back_and_is_joined_anew(bench: RelayBench) -> None:
     assert not bench.analyzer.is_lost
 
 
-def test_a_host_that_connects_to_us_is_joined_too() -> None:
-    """Where the analyzer is the one who listens, its host dials."""
-    bench = RelayBench(LISTENING)
+@pytest.mark.parametrize("relay", [LISTENING, SERIAL], ids=["tcp_listen", "serial"])
+def test_a_host_that_is_there_by_itself_is_joined_too(relay: dict[str, Any]) -> None:
+    """Where the analyzer is the one who listens its host dials; and a serial host's port is always open."""
+    bench = RelayBench(relay)
     bench.host_answers()
     bench.connect()
     bench.send(ENQ)
@@ -262,3 +278,22 @@ def test_an_analyzer_that_its_host_answers_makes_no_storm(bench: RelayBench) -> 
     bench.send(ENQ)
     bench.host_says(ACK)
     assert shim.has_served
+
+
+def test_blocks_are_answered_by_the_host_and_kept_by_the_shadow() -> None:
+    """HL7 both ways: the analyzer's result and the host's order, each with the other side's answer."""
+    bench = RelayBench(driver=BlockDriver())
+    bench.connect()
+    bench.host_answers()
+    assert bench.send(encode_block(RESULT)) == b""  # nothing of ours, before the commit or after
+    bench.writer.commit()
+    bench.turn()
+    assert bench.hear() == b""
+    answer = encode_block(b"MSH|^~\\&|HOST||||||ACK|H-0|P|2.5.1\rMSA|AA|A-1\r")
+    assert bench.host_says(answer) == answer
+    assert bench.host_says(encode_block(ORDER)) == encode_block(ORDER)
+    taken = encode_block(b"MSH|^~\\&|CHEM||||||ORL^O34|A-2|P|2.5.1\rMSA|AA|H-1\r")
+    bench.send(taken)
+    assert bench.host.heard == encode_block(RESULT) + taken
+    (entry,) = bench.writer.journal()  # the answer to the host's order is no message
+    assert entry["text"] == RESULT

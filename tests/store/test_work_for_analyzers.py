@@ -143,15 +143,6 @@ def test_a_person_may_cancel_what_an_analyzer_has(conn: Connection) -> None:
     assert states(conn) == {"GLU": "cancelled"}
 
 
-def test_steps_that_nobody_asks_for_expire(conn: Connection) -> None:
-    apply(conn, request())
-    assert work.expire(conn, NOW - 1, "node", NOW) == []
-    assert len(work.expire(conn, NOW + 1, "node", NOW + 2)) == 1
-    assert claim(conn, "S1") == {}
-    assert apply(conn, request(), now=NOW + 3)[0].answer is OrderAnswer.ACCEPTED
-    assert claim(conn, "S1") == {"S1": ["GLU"]}
-
-
 class World:
     """A LIS and two lines that do as they like, and what they may expect."""
 
