@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from middleware.line.order_settings import LineOrders
 from middleware.model import ReleaseMode
 from middleware.routing.codes import UnmappedRule
 from middleware.transport.settings import RelaySettings, TransportSettings
@@ -85,6 +86,10 @@ class LineSettings(BaseModel):
         default="",
         max_length=40,
         description="Whose sample ids these are, when several systems give out sample ids.",
+    )
+    orders: LineOrders = Field(
+        default_factory=LineOrders,
+        description="How work goes to the analyzer, and what binds its results; see `orders` of a line.",
     )
     sample_id_pattern: str | None = Field(
         default=None,

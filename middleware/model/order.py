@@ -41,6 +41,29 @@ OPEN_STATES = (StepState.PENDING, StepState.CLAIMED, StepState.SENT, StepState.I
 """Of a step that may still get a result."""
 
 
+class StepKind(StrEnum):
+    """Why there is a step. Values are what is stored."""
+
+    ORDERED = "ordered"  # the LIS, or a person, asked for the test
+    RERUN = "rerun"  # ordered again because of a result
+    DILUTION = "dilution"  # ordered again, diluted
+    REFLEX = "reflex"  # another test, because of a result
+
+
+class ToTell(StrEnum):
+    """What the analyzer that has a step does not know yet."""
+
+    CANCEL = "cancel"
+    CHANGE = "change"
+
+
+class PatientIdKind(StrEnum):
+    """What an identifier of a patient names."""
+
+    PATIENT = "patient"  # HL7 PID-3
+    ENCOUNTER = "encounter"  # HL7 PV1-19, PID-18
+
+
 class OrderAnswer(StrEnum):
     """What became of one request."""
 
@@ -85,6 +108,12 @@ class OrderRequest(Frozen):
     specimen_type: str = ""
     collected_at: datetime | None = None
     patient: Patient | None = None
+    location: str = ""  # HL7 PV1-3
+    encounter: str = ""  # HL7 PV1-19
+    arrived_at: datetime | None = None  # at the laboratory; None: not said
+    carrier: str = ""
+    position: str = ""
+    parent_sample_id: str = ""  # the tube that this one is an aliquot of
     source: int = 0
 
 
@@ -111,6 +140,8 @@ class WorkOrderStep(Frozen):
     test_name: str = ""
     placer_number: str = ""
     priority: Priority = Priority.ROUTINE
+    kind: StepKind = StepKind.ORDERED
+    dilution: str = ""  # exact decimal text of the factor that is asked for
 
 
 class SpecimenWork(Frozen):
@@ -121,6 +152,8 @@ class SpecimenWork(Frozen):
     specimen_type: str = ""
     collected_at: datetime | None = None
     patient: Patient | None = None
+    carrier: str = ""  # where the tube stands, as the query or the LIS said
+    position: str = ""
 
 
 def normal_sample_id(sample_id: str) -> str:

@@ -87,11 +87,14 @@ class Result(Frozen):
 
 
 class HostQuery(Frozen):
-    """An analyzer asks for the orders of specimens. `sample_ids` may be several; empty with `is_for_all`."""
+    """An analyzer asks for the orders of specimens. `sample_ids` may be several; empty with `is_for_all`, with `ranges`
+    (first and last sample id of each), and where only `carrier` and `position` name the tube.
+    """
 
     sample_ids: tuple[str, ...]
     is_for_all: bool = False
     is_cancel: bool = False
+    ranges: tuple[tuple[str, str], ...] = ()
     carrier: str = ""
     position: str = ""
     source: SourcePointer

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from middleware.delivery.connector import ConnectorFactory
+from middleware.line.order_settings import LineOrders
 from middleware.line.settings import LineSettings
 from middleware.routing.code_csv import COLUMNS
 from middleware.routing.rules import Route
@@ -75,6 +76,7 @@ _TRANSPORT_PARTS = (
 def _parts(connectors: Mapping[str, ConnectorFactory]) -> Iterator[_Part]:
     yield _Part("`[node]`", "This installation.", NodeTable)
     yield _Part("`[[line]]`", "One analyzer; as many as there are.", LineSettings)
+    yield _Part("`orders` of a `[[line]]`", "Work for its analyzer.", LineOrders)
     for name, words, model in _TRANSPORT_PARTS:
         yield _Part(f'`transport` with `type = "{name}"`', words, model, frozenset({"type"}))
     yield _Part("`tls`", "Of a TCP transport, or of a connector that uses TCP.", TlsSettings)
@@ -136,6 +138,8 @@ def example(connectors: Mapping[str, ConnectorFactory]) -> str:
         + _commented(_block("", "rfc2217", Rfc2217Settings)),
         "# [line.transport]   # or: files in a folder\n"
         + _commented(_block("", "file_drop", FileDropSettings)),
+        "# [line.orders]   # work for the analyzer\n"
+        + _commented(_block("", "orders", LineOrders)),
     ]
     for name in sorted(connectors, key=lambda one: (one != _SHOWN_CONNECTOR, one)):
         own = _block("", "connector", connectors[name].settings_model)
@@ -215,6 +219,8 @@ def _toml(value: Any) -> str:
         value = value.value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, BaseModel):  # a table all of whose keys have defaults
+        value = value.model_dump(exclude_defaults=True)
     if isinstance(value, dict):
         inner = ", ".join(f"{key} = {_toml(one)}" for key, one in value.items())
         return f"{{ {inner} }}" if inner else "{}"

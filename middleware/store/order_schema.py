@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Table, Text, text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, Table, Text, text
 
 from middleware.store.metadata import ID, METADATA
 
@@ -23,6 +23,16 @@ SPECIMENS = Table(
     Column("sex", Text),
     Column("collected_at", Float),
     Column("changed_at", Float),  # when an order or a result last spoke of it
+    Column("patient_ref", BigInteger),  # patients.id, where ADT or an order named one that is known
+    Column("location", Text),  # HL7 PV1-3
+    Column("encounter", Text),  # HL7 PV1-19
+    Column("arrived_at", Float),  # when the laboratory received it; NULL: nobody said so
+    Column("parent_id", BigInteger),  # the specimen that this one is an aliquot of
+    # where an analyzer last saw it
+    Column("seen_line", Text),
+    Column("seen_carrier", Text),
+    Column("seen_position", Text),
+    Column("seen_at", Float),
     sqlite_autoincrement=True,
 )
 Index("specimens_by_sample_id", SPECIMENS.c.sample_id_normal)
@@ -41,6 +51,38 @@ ORDERS = Table(
     Column("journal_id", BigInteger),  # the message that ordered first
     sqlite_autoincrement=True,
 )
+SEEN = text("seen_carrier IS NOT NULL")
+Index(
+    "specimens_by_place",
+    SPECIMENS.c.seen_carrier,
+    SPECIMENS.c.seen_position,
+    sqlite_where=SEEN,
+    postgresql_where=SEEN,
+)
+PATIENT_REF = text("patient_ref IS NOT NULL")
+Index(
+    "specimens_by_patient_ref",
+    SPECIMENS.c.patient_ref,
+    sqlite_where=PATIENT_REF,
+    postgresql_where=PATIENT_REF,
+)
+
+SPECIMEN_NAMES = Table(
+    "specimen_names",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("specimen_id", ID, ForeignKey("specimens.id"), nullable=False),
+    Column("order_source", Text, nullable=False),
+    Column("sample_id", Text, nullable=False),
+    Column("sample_id_normal", Text, nullable=False),
+    Column("used_until", Float, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
+)  # the former sample ids of tubes that were labelled anew
+Index("specimen_names_by_sample_id", SPECIMEN_NAMES.c.sample_id_normal)
+Index("specimen_names_by_specimen", SPECIMEN_NAMES.c.specimen_id)
+
 Index("orders_by_specimen", ORDERS.c.specimen_id)
 Index("orders_by_placer", ORDERS.c.placer_number, ORDERS.c.order_source)
 
@@ -62,17 +104,32 @@ WORK_ORDER_STEPS = Table(
     Column("reason", Text),  # of its state
     Column("created_at", Float),
     Column("changed_at", Float),
+    Column("kind", Text),  # middleware.model.StepKind; NULL: ordered
+    Column("parent_step_id", BigInteger),  # of a rerun, dilution or reflex
+    Column("cause_result_id", BigInteger),  # the result that it follows from
+    Column("dilution", Text),  # exact decimal text of the factor that is asked for
+    Column("to_tell", Text),  # middleware.model.ToTell: what its analyzer does not know yet
+    Column("tries", Integer),  # downloads that the analyzer did not take
+    Column("try_at", Float),  # the next download
     sqlite_autoincrement=True,
 )
 OPEN_STEPS = text("state IN ('pending', 'claimed', 'sent', 'in_process')")
 # The same where other tables with a `state` are joined.
 OPEN_STEPS_JOINED = text("work_order_steps.state IN ('pending', 'claimed', 'sent', 'in_process')")
+TO_TELL = text("to_tell IS NOT NULL")
 REFUSED_STEPS = text("state = 'refused'")
 Index(
     "steps_refused",
     WORK_ORDER_STEPS.c.id,
     sqlite_where=REFUSED_STEPS,
     postgresql_where=REFUSED_STEPS,
+)
+Index(
+    "steps_to_tell",
+    WORK_ORDER_STEPS.c.line,
+    WORK_ORDER_STEPS.c.id,
+    sqlite_where=TO_TELL,
+    postgresql_where=TO_TELL,
 )
 Index("steps_by_order", WORK_ORDER_STEPS.c.order_id)
 Index("steps_by_specimen", WORK_ORDER_STEPS.c.specimen_id)

@@ -29,9 +29,13 @@ from sqlalchemy import (
 from middleware.store.metadata import ID as ID
 from middleware.store.metadata import METADATA as METADATA
 from middleware.store.order_schema import ORDERS as ORDERS
+from middleware.store.order_schema import SPECIMEN_NAMES as SPECIMEN_NAMES
 from middleware.store.order_schema import SPECIMENS as SPECIMENS
 from middleware.store.order_schema import STEP_HISTORY as STEP_HISTORY
 from middleware.store.order_schema import WORK_ORDER_STEPS as WORK_ORDER_STEPS
+from middleware.store.patient_schema import PATIENT_IDS as PATIENT_IDS
+from middleware.store.patient_schema import PATIENTS as PATIENTS
+from middleware.store.patient_schema import PRIOR_RESULTS as PRIOR_RESULTS
 
 
 class JournalState(StrEnum):
