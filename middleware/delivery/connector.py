@@ -67,7 +67,9 @@ class ReceivedOrders:
 
     `source` is whose sample ids it speaks of, `control_id` the message's own number. `refusal` says why the whole
     message is refused (then `requests` is empty): it is journaled all the same. `accepts_unknown_tests`: also tests
-    that no table of codes names. `reuse_after_s` as in `middleware.store.orders.OrderOccasion`.
+    that no table of codes names. `reuse_after_s` as in `middleware.store.orders.OrderOccasion`. `name` is set where the
+    message is a whole file or document, of which no two with the same content are meant: what comes again changes and
+    cancels nothing again. `can_be_told`: this way has an answer, so the system hears of refusals.
     """
 
     connector: str
@@ -79,16 +81,19 @@ class ReceivedOrders:
     refusal: str = ""
     accepts_unknown_tests: bool = True
     reuse_after_s: float = 7 * 86400.0
+    name: str = ""
+    can_be_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TakenOrders:
     """What was committed: the number of the answer (at most 20 characters, unique in the store), seconds since 1970
-    UTC, and an outcome for each request."""
+    UTC, and an outcome for each request. `repeats` is the journal number of the same document, when it came before."""
 
     reply_id: str
     at: float
     outcomes: tuple[OrderOutcome, ...]
+    repeats: int | None = None
 
 
 OrderIntake = Callable[[ReceivedOrders], Awaitable[TakenOrders]]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from middleware.line.order_settings import LineOrders
 from middleware.model import ReleaseMode
+from middleware.model.sample_id import SampleIdSteps
 from middleware.routing.codes import UnmappedRule
 from middleware.transport.settings import RelaySettings, TransportSettings
 
@@ -90,6 +91,10 @@ class LineSettings(BaseModel):
     orders: LineOrders = Field(
         default_factory=LineOrders,
         description="How work goes to the analyzer, and what binds its results; see `orders` of a line.",
+    )
+    sample_ids: SampleIdSteps = Field(
+        default_factory=SampleIdSteps,
+        description="How its analyzer writes the ids of tubes; see `sample_ids` of a line.",
     )
     sample_id_pattern: str | None = Field(
         default=None,

@@ -38,6 +38,7 @@ class ReviewContext:
     `control_marks` gives for a sample id the text that names a control, where one does. `times` says how far from
     `received_at` a result may have been measured. `is_for_reporting`: the driver's profile does not say otherwise.
     `harmless_flags`: the analyzer's own flags of which the profile says that they change nothing.
+    `misread`: the sample ids whose check digit is wrong.
     """
 
     line: str
@@ -49,6 +50,7 @@ class ReviewContext:
     times: TimeRules = BY_DEFAULT
     is_for_reporting: bool = True
     harmless_flags: frozenset[str] = frozenset()
+    misread: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=256)

@@ -85,6 +85,17 @@ def _breaks_the_lines_rules(sample_id: str, context: ReviewContext) -> Finding |
     return None
 
 
+def check_digit_is_right(result: Result, context: ReviewContext) -> Finding | None:
+    """A wrong check digit means that the label was misread: the id may be another tube's."""
+    if not context.misread or result.specimen.sample_id not in context.misread:
+        return None
+    return _hold(
+        "wrong_check_digit",
+        f"The check digit of the sample id {result.specimen.sample_id!r} is wrong, so it was misread or typed wrong. "
+        "Compare it with the tube's label; see `sample_ids` of the line if all ids are held so.",
+    )
+
+
 def sample_id_is_beyond_doubt(result: Result, _context: ReviewContext) -> Finding | None:
     """The driver read an id beside which another could be the true one: it must not guess whose result this is."""
     doubt = result.specimen.sample_id_doubt

@@ -1,4 +1,4 @@
-"""`make bench`: decoding by itself, then a whole node from outside, each beside a named peer in the same run."""
+"""`make bench`: decoding by itself, a whole node from outside, answers to queries; each beside a peer in the same run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import decode, peer
+from tests.bench import decode, peer, queries
 from tests.kit.node_process import NodeProcess, free_port
 
 DRAIN_LIMIT_S = 120.0
@@ -155,12 +155,14 @@ def main() -> int:
     parser.add_argument("--kinds", default="lis1,hl7", help="kinds of analyzers: lis1, hl7")
     parser.add_argument("--no-peer", action="store_true", help="leave the named peer out")
     parser.add_argument("--no-decode", action="store_true", help="leave decoding by itself out")
+    parser.add_argument("--no-queries", action="store_true", help="leave host queries out")
     a = parser.parse_args()
     print(
         "Peer: MLLP server of the hl7 package (parses and acknowledges, stores nothing), messages/s."
     )
     trouble = 0 if a.no_decode else decode.main([])
     trouble += sum(_one_kind(KINDS[name], a) for name in a.kinds.split(","))
+    trouble += 0 if a.no_queries else queries.main([])
     return 1 if trouble else 0
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from middleware.connectors.order_settings import OrderRules
+from middleware.connectors.order_settings import UnknownTests as UnknownTests
 from middleware.payload.hl7_orders import USUAL_SAMPLE_ID
 from middleware.transport.settings import LOOPBACK, TcpListenSettings
 from middleware.transport.tls_settings import TlsSettings
@@ -32,17 +34,8 @@ class Acknowledgement(StrEnum):
     ENHANCED = "enhanced"
 
 
-class UnknownTests(StrEnum):
-    """What becomes of orders for tests that no table of codes names."""
-
-    ACCEPT = "accept"
-    REFUSE = "refuse"
-
-
-class OrdersSettings(BaseModel):
+class OrdersSettings(OrderRules):
     """`orders` of a connector: the LIS also sends orders, to a port of ours."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field(
         default=LOOPBACK,
@@ -59,29 +52,11 @@ class OrdersSettings(BaseModel):
         default=None,
         description="Encrypt the connection and prove who is at its ends.",
     )
-    order_source: str = Field(
-        default="",
-        max_length=40,
-        description="Whose sample ids these are, as `order_source` of lines; empty: there is only one such system.",
-    )
     sample_id: tuple[str, ...] = Field(
         default=USUAL_SAMPLE_ID,
         min_length=1,
         description="Where an order has the sample id of the tube's label: the first of these that is not empty.",
     )
-    unknown_tests: UnknownTests = Field(
-        default=UnknownTests.ACCEPT,
-        description="Orders for tests that no table of codes names: `accept` or `refuse`.",
-    )
-    reuse_after_h: float = Field(
-        default=168.0,
-        gt=0,
-        le=24 * 3660,
-        description=(
-            "Hours after the last word of a finished specimen from which its sample id may be another patient's."
-        ),
-    )
-
     @field_validator("sample_id")
     @classmethod
     def _paths_can_be_read(cls, value: tuple[str, ...]) -> tuple[str, ...]:
