@@ -23,7 +23,10 @@ LAYERS: Mapping[str, int] = {
     "middleware.transport": 3,
     "middleware.store": 3,
     "middleware.review": 4,
+    "middleware.qc": 4,
+    "middleware.calculated": 4,
     "middleware.routing": 4,
+    "middleware.rules": 4,
     "middleware.delivery": 4,
     "middleware.draft": 4,
     "drivers": 4,
@@ -54,6 +57,11 @@ ONLY: Mapping[str, frozenset[str]] = {
 
 # Pairs that never meet, in either direction: `node` wires who is woken.
 APART = (("middleware.line", "middleware.pipeline"),)
+
+# Modules of `middleware.connectors` that are no connector: what several of them share.
+SHARED_BY_CONNECTORS = frozenset(
+    {"order_settings", "order_desk", "http_settings", "http_client", "http_over_tls", "http_sender"}
+)
 
 # Where a third-party package may appear (prefixes of module names).
 PLACES: Mapping[str, tuple[str, ...]] = {
@@ -91,7 +99,10 @@ PURE = (
     "middleware.wire",
     "middleware.model",
     "middleware.review",
+    "middleware.qc",
+    "middleware.calculated",
     "middleware.routing",
+    "middleware.rules",
     "middleware.payload",
     "middleware.draft",
 )
@@ -168,6 +179,8 @@ def _why_not_connector(name: str, target: str) -> str:
     """A concrete connector is imported by itself alone; others find it through its entry point."""
     parts = target.split(".")
     if parts[:2] != ["middleware", "connectors"] or len(parts) == 2:
+        return ""
+    if parts[2] in SHARED_BY_CONNECTORS and is_in(name, "middleware.connectors"):
         return ""
     return "" if is_in(name, ".".join(parts[:3])) else "a concrete connector is discovered"
 

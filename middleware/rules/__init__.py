@@ -1,0 +1,1 @@
+"""Rules: autoverification as data, with the proof that it does what it says. Pure decisions, no I/O."""
