@@ -1,0 +1,1 @@
+"""Calculated tests: declared formulas over released results. Pure decisions, no I/O."""
