@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from middleware.driver.profile import Profile
-from middleware.model import Envelope, MessageKind, SpecimenWork
+from middleware.model import Envelope, MessageKind, SpecimenWork, ToTell
 from middleware.wire.link import Link
 
 
@@ -138,13 +138,50 @@ class OrderingDriver(AnsweringDriver, Protocol):
 
 
 @runtime_checkable
+class DownloadingDriver(Protocol):
+    """A driver whose analyzer takes work that it did not ask for."""
+
+    @property
+    def specimens_at_once(self) -> int:
+        """How many specimens one message may carry, at least 1."""
+        ...
+
+    def download(self, work: Sequence[SpecimenWork], context: AnswerContext) -> EncodedAnswer:
+        """One message with work for an analyzer that did not ask.
+
+        Steps that it does not carry are free again. Raises DriverError when the work cannot be written: then nothing
+        was given.
+        """
+        ...
+
+
+@runtime_checkable
+class TellingDriver(Protocol):
+    """A driver whose analyzer can be told that work which it has was cancelled, or changed."""
+
+    @property
+    def tellable(self) -> frozenset[ToTell]:
+        """What it can be told."""
+        ...
+
+    def tell(
+        self, work: SpecimenWork, what: ToTell, context: AnswerContext
+    ) -> EncodedAnswer | None:
+        """One message which says `what` became of all steps of `work`; None: `what` is none of `tellable`.
+
+        Raises DriverError when it cannot be written.
+        """
+        ...
+
+
+@runtime_checkable
 class StepReadingDriver(Protocol):
     """An ordering driver whose analyzer says of each step whether it will do it (IHE LAW)."""
 
     def refused_steps(
         self, reply: bytes, context: AnswerContext, steps: Sequence[int]
     ) -> Mapping[int, str]:
-        """Those of `steps` that the analyzer will not do, each with the reason in words. Never raises."""
+        """Those of `steps` that the analyzer will not do (or not cancel), each with the reason. Never raises."""
         ...
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from middleware.driver.quirks import unknown_quirks
-from middleware.driver.rules import PathField, Section
+from middleware.driver.rules import PathField, Section, Words
 
 # As a line's `driver` setting, a folder and a metric label: short and plain.
 DriverId = Annotated[
@@ -177,6 +177,21 @@ class QuerySection(Section):
     )
     position: PathField | None = Field(
         default=None, description="Place, of the first repeat.", examples=["Q-3.4"]
+    )
+    empty_asks_all: bool = Field(
+        default=False,
+        description="A query that names nothing asks for everything; else it asks for nothing. Read by lis2.",
+        examples=[True],
+    )
+    work_codes: Words = Field(
+        default=(),
+        description="Status codes (Q-13) that ask for work here, beside none, N and O. Read by lis2.",
+        examples=[["F"]],
+    )
+    all_names: Words = Field(
+        default=(),
+        description="More names of queries (QPD-1) that ask for everything. Read by hl7.",
+        examples=[["Z01"]],
     )
 
 

@@ -218,13 +218,15 @@ def test_every_key_of_its_own_is_described() -> None:
 
 
 def test_the_query_is_read_into_the_model() -> None:
-    """Container, rack and position by name; a whole rack is a query for all on it."""
+    """Container, rack and position by name; a whole rack or tray is asked for by its carrier, and nothing else is."""
     driver = generic_law()
     (asked,) = driver.decode(query(), CONTEXT).queries
     assert (asked.sample_ids, asked.carrier, asked.position) == (("2603140001",), "R07", "3")
     assert not asked.is_for_all
     (rack,) = driver.decode(query("QPD|WOS_BY_RACK^x^IHELAW|Q||R07"), CONTEXT).queries
-    assert (rack.sample_ids, rack.is_for_all, rack.carrier) == ((), True, "R07")
+    assert (rack.sample_ids, rack.is_for_all, rack.carrier) == ((), False, "R07")
+    (tray,) = driver.decode(query("QPD|WOS_BY_TRAY^x^IHELAW|Q||||T9|2"), CONTEXT).queries
+    assert (tray.is_for_all, tray.carrier, tray.position) == (False, "T9", "2")
 
 
 def test_a_refused_query_is_a_fault_of_the_message_and_asks_nothing() -> None:

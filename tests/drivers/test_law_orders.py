@@ -17,6 +17,7 @@ from drivers.protocols.law.work import (
 )
 from middleware.errors import DriverError
 from middleware.model import Identifier, Patient, Priority, SampleRole
+from middleware.wire.hl7 import parse
 from tests.kit.law_messages import NOW, header, lines, message
 
 HEADER = OrderHeader("M-502", NOW, "Europe/Berlin", sender="MW", receiver="DEMO-CHEM^SN0042^SN")
@@ -158,3 +159,17 @@ def test_a_message_that_was_not_taken_took_no_step(reply: bytes) -> None:
 def test_an_answer_to_another_message_says_nothing_of_this_one() -> None:
     """Matched by MSA-2 and nothing else."""
     assert read(orl("ORC|OK|AWOS-9001").replace(b"M-502", b"M-501"))[0] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "charset"), [("TESTCASE^ADA", "ASCII"), ("ŁUCZAK^EWA", "UNICODE UTF-8")]
+)
+def test_version_and_letters_are_the_analyzers_own_where_they_can_be(
+    name: str, charset: str
+) -> None:
+    """An analyzer that declares ASCII hears ASCII, unless a name would lose a letter."""
+    work = replace(WORK, patient=PATIENT.model_copy(update={"name": name}))
+    text = encode_orders([work], replace(HEADER, version="2.5", charset="ASCII"))
+    said = parse(text)
+    assert (said.get("MSH-12"), said.get("MSH-18")) == ("2.5", charset)
+    assert said.get("PID-5") == name

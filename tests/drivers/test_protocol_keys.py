@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from drivers.protocols.columns import settings as columns
 from drivers.protocols.framed import settings as framed
-from drivers.protocols.hl7 import link_options, section
+from drivers.protocols.hl7 import answer_section, link_options, section
 from drivers.protocols.law import options as law
 from drivers.protocols.poct1a import options as poct1a
 from middleware.driver.page import as_toml
@@ -20,6 +20,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     *framed.SECTIONS,
     section.Hl7Section,
     section.TextRule,
+    answer_section.AnswerSection,
     link_options.Hl7LinkSection,
     law.LawSection,
     law.LawLinkSection,

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from drivers.protocols.hl7.glance import glance
+from drivers.protocols.hl7.tables import CANCEL_TYPES
+from middleware.model import MessageKind
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import ERROR_TEXTS, AckCode, AckError, AckNote, ErrorCode, build_ack, parse
 from middleware.wire.mllp import acknowledge_plainly
@@ -49,6 +52,24 @@ class Acknowledger:
         if self._utc_now is None:
             return ""
         return self._utc_now().astimezone(self._zone).strftime("%Y%m%d%H%M%S%z")
+
+
+class AnsweredLater:
+    """I leave a query without application acknowledgement, for its answer is one. `usual` writes every other."""
+
+    def __init__(self, usual: Callable[[bytes, AckCode], bytes]) -> None:
+        self._usual = usual
+
+    def __call__(self, text: bytes, code: AckCode) -> bytes:
+        """The acknowledgement; b"" for a query that was stored."""
+        if code is AckCode.APPLICATION_ACCEPT and glance(text) is MessageKind.QUERY:
+            try:
+                kind = parse(header_of(text)).header.get("MSH-9.1").strip().upper()
+            except RemoteProtocolError:
+                return self._usual(text, code)
+            if kind not in CANCEL_TYPES:
+                return b""
+        return self._usual(text, code)
 
 
 def header_of(text: bytes) -> bytes:

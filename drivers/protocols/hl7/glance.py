@@ -28,7 +28,7 @@ def glance(text: bytes) -> MessageKind:
     if kind in QUERY_TYPES:
         return MessageKind.QUERY
     if kind in ORDER_TYPES:
-        return MessageKind.ORDER
+        return _of_orders(text, separator)
     if _first_part(header, _PROCESSING, text) in _NOT_A_PATIENTS:
         return MessageKind.QC
     at = _starts(text, b"SPM" + separator)
@@ -43,11 +43,16 @@ def _without_results(kind: str, text: bytes, separator: bytes) -> MessageKind:
     if kind in QUERY_TYPES or _starts(text, b"QPD" + separator) >= 0:
         return MessageKind.QUERY
     if kind in ORDER_TYPES:
-        asks = _starts(text, b"ORC" + separator + ORDER_QUERY.encode() + separator) >= 0
-        return MessageKind.QUERY if asks else MessageKind.ORDER
+        return _of_orders(text, separator)
     if kind in ("ORU", "OUL"):
         return MessageKind.RESULT
     return MessageKind.OTHER
+
+
+def _of_orders(text: bytes, separator: bytes) -> MessageKind:
+    """An order control says whether they are given or asked for; observations may say how it counts (Mindray BC)."""
+    asks = _starts(text, b"ORC" + separator + ORDER_QUERY.encode() + separator) >= 0
+    return MessageKind.QUERY if asks else MessageKind.ORDER
 
 
 def _starts(text: bytes, segment: bytes) -> int:

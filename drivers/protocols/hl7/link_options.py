@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from pydantic import Field, ValidationError
 
-from drivers.protocols.hl7.acknowledge import Acknowledger, OwnNames
+from drivers.protocols.hl7.acknowledge import Acknowledger, AnsweredLater, OwnNames
 from middleware.driver.api import LinkContext
 from middleware.driver.profile import LinkSection, describe_mistakes
 from middleware.driver.quirks import NUL_IN_TEXT, SEGMENT_QUIRKS
@@ -67,18 +67,23 @@ def make_link(
     usual: Acknowledgement,
     options: Mapping[str, object],
     context: LinkContext,
+    unanswered: frozenset[str] | None = None,
 ) -> MllpLink:
-    """A link by the profile and the line's own `link` table. DriverError for keys or values that do not fit."""
+    """A link by the profile and the line's own `link` table. DriverError for keys or values that do not fit.
+
+    `unanswered` given: queries are answered, by messages of which the analyzer replies to none of these types.
+    """
     line = _read(options)
     tolerances = (frozenset(profile.quirks) | frozenset(line.quirks)) & BLOCK_QUIRKS.keys()
     own = line.model_dump(exclude_none=True)
     merged = {**profile.model_dump(exclude_none=True), **own}
     sizes = {name: merged[key] for key, name in _LINK_NAMES.items() if key in merged}
+    names = OwnNames(line.application, line.facility)
+    plainly = Acknowledger(names, context.utc_now, context.time_zone)
     return MllpLink(
         MllpLinkOptions(
-            acknowledge=Acknowledger(
-                OwnNames(line.application, line.facility), context.utc_now, context.time_zone
-            ),
+            acknowledge=plainly if unanswered is None else AnsweredLater(plainly),
+            unanswered=unanswered or frozenset(),
             replies=_REPLIES[line.acknowledge or usual],
             tolerances=tolerances,
             **sizes,

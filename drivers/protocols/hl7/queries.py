@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.protocols.hl7.paths import check_paths, locate
-from drivers.protocols.hl7.tables import ORDER_QUERY
+from drivers.protocols.hl7.tables import CANCEL_TYPES, ORDER_QUERY
 from middleware.driver.mapping import text_reader
 from middleware.driver.profile import QuerySection
 from middleware.model import HostQuery, SourcePointer
@@ -11,7 +11,6 @@ from middleware.wire.hl7 import Message, Path, Segment
 
 # The segment that holds a query: QBP (HL7 2.5.1 5.5.4), QRY (2.3.1 2.24.4), cancel (2.5.1 5.5.5).
 _ASKING = ("QPD", "QRD", "QID")
-_CANCELS = frozenset({"QCN"})
 _EVERYTHING = frozenset({"WOS_ALL", "ALL"})
 _NAMES = frozenset({"QPD", "QRD", "QRF", "QID", "ORC", "OBR"})
 
@@ -23,7 +22,9 @@ class QueryReader:
         self._paths: list[Path] = []
         self._carrier = text_reader(section.carrier if section is not None else None, locate)
         self._position = text_reader(section.position if section is not None else None, locate)
+        self._everything = _EVERYTHING
         if section is not None:
+            self._everything |= {name.upper() for name in section.all_names}
             check_paths("query", (section.sample_id, section.carrier, section.position), _NAMES)
             self._paths = [Path.parse(path) for path in section.sample_id.paths]
 
@@ -44,8 +45,8 @@ class QueryReader:
         name = segment.get("QPD-1.1").strip().upper() or segment.get("QRD-8.1").strip().upper()
         return HostQuery(
             sample_ids=self._sample_ids(scope),
-            is_for_all=name in _EVERYTHING,
-            is_cancel=message.header.get("MSH-9.1") in _CANCELS,
+            is_for_all=name in self._everything,
+            is_cancel=message.header.get("MSH-9.1") in CANCEL_TYPES,
             carrier=self._carrier(scope),
             position=self._position(scope),
             source=SourcePointer(record=segment.index, name=segment.name),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
+from drivers.protocols.hl7.answer_section import AnswerSection
 from drivers.protocols.hl7.link_options import Acknowledgement
 from drivers.protocols.hl7.tables import TYPES_OF_ATTACHMENTS
 from middleware.driver.profile import Profile, describe_mistakes
@@ -73,6 +74,18 @@ class Hl7Section(Section):
         default=False,
         description="A final observation without value and flag was not measured; it is no result.",
         examples=[True],
+    )
+    answer: AnswerSection | None = Field(
+        default=None,
+        description="How host queries are answered; without it they are acknowledged and kept.",
+        examples=[
+            {
+                "message": "ORR^O02",
+                "header": "MSH|^~\\&|{receiver}||||{now}||{type}|{number}|P|2.3.1",
+                "status": ["MSA|{code}|{asked}"],
+                "specimen": ["ORC|AF|{sample_id}", "OBR|1|{sample_id}||{tests}"],
+            }
+        ],
     )
 
 

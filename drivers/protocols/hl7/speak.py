@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from drivers.protocols.hl7.quirky_link import BLOCKS, QuirkyMllpLink
-from drivers.protocols.hl7.tables import ABNORMAL_FLAGS, RESULT_STATUSES
+from drivers.protocols.hl7.tables import ABNORMAL_FLAGS, ORDER_QUERY, RESULT_STATUSES
 from middleware.driver.profile import Profile
 from middleware.driver.quirks import NUL_IN_TEXT
 from middleware.driver.speak import Dialect, Part, Said, SaidTube, Texts, written_field
@@ -88,6 +88,8 @@ class Hl7Voice:
     def kind(self, said: Said) -> str:
         """MSH-9."""
         if said.query is not None:
+            if _has(said.query, "ORC"):
+                return "ORM^O01"
             return "QRY^Q02" if _has(said.query, "QRD") else "QBP^Q11^QBP_Q11"
         has_specimen = any(
             _has(tube.shared, "SPM") or _has(tube.shared, "SAC") for tube in said.tubes
@@ -96,7 +98,9 @@ class Hl7Voice:
 
     def asking(self, said: Said) -> list[str]:
         """The segments of a query."""
-        texts = said.query or {}
+        texts = dict(said.query or {})
+        if _has(texts, "ORC"):
+            texts["ORC-1"] = ORDER_QUERY
         names = dict.fromkeys(Path.parse(path).segment for path in texts)
         return [_segment(name, _of(texts, name)) for name in names]
 

@@ -83,6 +83,7 @@ INSTRUMENT_COMMENT = "I"  # NTE-4 of IHE LAW: the comment is an alarm of the ins
 # MSH-9.1 by what such a message is; others are told by their segments.
 RESULT_TYPES = frozenset({"ORU", "OUL"})
 QUERY_TYPES = frozenset({"QBP", "QRY", "QCN", "QSX", "QVR"})
+CANCEL_TYPES = frozenset({"QCN"})  # take a query back
 ORDER_TYPES = frozenset({"ORM", "OML", "OMG"})
 ORDER_QUERY = "RF"  # ORC-1 of an order message that asks for work
 

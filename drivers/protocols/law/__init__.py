@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.protocols.law.driver import PROTOCOL, LawDriver, LawProtocol
+from drivers.protocols.law.driver import LawDriver
+from drivers.protocols.law.protocol import PROTOCOL, LawProtocol
 
 __all__ = ["PROTOCOL", "LawDriver", "LawProtocol"]

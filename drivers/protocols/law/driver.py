@@ -10,8 +10,8 @@ from drivers.protocols.hl7.link_options import check_quirks
 from drivers.protocols.law.answers import complaint_of
 from drivers.protocols.law.decode import LawReader
 from drivers.protocols.law.encode import negative_answers
-from drivers.protocols.law.given import answers, refused_steps
-from drivers.protocols.law.options import link_settings, read_link, read_section
+from drivers.protocols.law.given import answers, refused_steps, writable
+from drivers.protocols.law.options import LawSection, link_settings, read_link, read_section
 from drivers.protocols.law.queries import AskedWork, QueryFault, read_asked
 from drivers.protocols.law.replies import Replies, replies_wanted
 from drivers.protocols.law.speak import LawVoice
@@ -30,8 +30,6 @@ from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import Message, parse
 from middleware.wire.link import Link
 from middleware.wire.mllp import MllpLink, MllpLinkOptions
-
-NAME = "law"
 
 
 class LawDriver:
@@ -52,6 +50,11 @@ class LawDriver:
     def profile(self) -> Profile:
         """The declarative part."""
         return self._profile
+
+    @property
+    def section(self) -> LawSection:
+        """How this analyzer speaks LAW."""
+        return self._section
 
     def make_link(self, options: Mapping[str, object], context: LinkContext = NO_CONTEXT) -> Link:
         """A new link. `options` may hold the keys of `LawLinkSection`.
@@ -105,6 +108,7 @@ class LawDriver:
 
         Raises DriverError as `negative_answers` does.
         """
+        work = [one for one in map(writable, work) if one.steps]
         if not work:
             return tuple([EncodedAnswer(one) for one in self.negative_answers(text, context)])
         message, asked = self._asked(text, context)
@@ -134,19 +138,3 @@ class LawDriver:
                 asked.text, what_to_do="Look at the raw message; set the analyzer to LAW queries."
             )
         return message, asked
-
-
-class LawProtocol:
-    """Makes drivers from profiles that name the protocol `law` (`middleware.driver.api.ProtocolFactory`)."""
-
-    @property
-    def name(self) -> str:
-        """The protocol's name in profiles."""
-        return NAME
-
-    def make_driver(self, profile: Profile) -> LawDriver:
-        """Build the driver; raises DriverError when the profile does not fit LAW."""
-        return LawDriver(profile)
-
-
-PROTOCOL = LawProtocol()

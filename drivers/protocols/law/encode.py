@@ -26,6 +26,7 @@ from middleware.wire.hl7 import (
     AckCondition,
     Message,
     Raw,
+    codec_for,
     components,
     compose,
     repetitions,
@@ -47,7 +48,7 @@ def encode_orders(works: Sequence[ContainerWork], header: OrderHeader) -> bytes:
     """
     _check(works)
     moment = moment_text(header.ordered_at, header.time_zone)
-    lines = [_header(header, moment)]
+    lines: list[str] = []
     patient = works[0].patient if works else None
     if patient is not None:
         lines += [_patient(patient), segment("PV1", {2: "U"})]
@@ -55,7 +56,16 @@ def encode_orders(works: Sequence[ContainerWork], header: OrderHeader) -> bytes:
         lines += _container(number, work)
         for step in work.steps:
             lines += _step(step, moment)
-    return compose(lines, UTF_8)
+    charset = _charset(lines, header.charset)
+    return compose([_header(header, moment, charset), *lines], charset)
+
+
+def _charset(lines: Sequence[str], wanted: str) -> str:
+    try:
+        "".join(lines).encode(codec_for(wanted) or "ascii")
+    except UnicodeEncodeError:
+        return UTF_8
+    return wanted
 
 
 def _check(works: Sequence[ContainerWork]) -> None:
@@ -72,7 +82,7 @@ def _check(works: Sequence[ContainerWork]) -> None:
         )
 
 
-def _header(header: OrderHeader, moment: str) -> str:
+def _header(header: OrderHeader, moment: str, charset: str) -> str:
     return segment(
         "MSH",
         {
@@ -84,10 +94,10 @@ def _header(header: OrderHeader, moment: str) -> str:
             9: components(*_KIND),
             10: header.control_id,
             11: header.processing_id,
-            12: "2.5.1",
+            12: header.version,
             15: header.accept_acknowledgement,
             16: header.application_acknowledgement,
-            18: UTF_8,
+            18: charset,
             21: Raw(header.profile),
         },
     )

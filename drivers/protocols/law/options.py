@@ -33,6 +33,7 @@ class LawSection(Hl7Section):
     run: PathField | None = Field(
         default=PathRule(path="OBX-4"), description="Number of the run (OBX-4).", examples=["OBX-4"]
     )
+    answer: None = Field(default=None, description="LAW has one way to answer.")
     negative_answer: bool = Field(
         default=True,
         description="Whether the analyzer is told when there is no work; false: it expects silence.",
@@ -47,6 +48,16 @@ class LawSection(Hl7Section):
         default=False,
         description="Whether an answer to orders that names none of them (MSH and MSA alone) takes them all.",
         examples=[True],
+    )
+    download: bool = Field(
+        default=True,
+        description="Whether the analyzer takes orders that it did not ask for.",
+        examples=[False],
+    )
+    cancel: bool = Field(
+        default=True,
+        description="Whether one that does can be told that an order was cancelled (ORC-1 CA).",
+        examples=[False],
     )
     queries: Mapping[str, QueryScope] = Field(
         default_factory=dict,

@@ -22,7 +22,7 @@ from middleware.wire.hl7 import (
 QUERY = "QBP"
 CANCEL_QUERY = "QCN"
 QUERY_EVENT = "Q11"
-_CONTAINER, _CARRIER, _POSITION = 3, 4, 5
+_CONTAINER, _CARRIER, _POSITION, _TRAY, _TRAY_POSITION = 3, 4, 5, 6, 7
 MOST_CONTAINERS = 99
 """Of one query: racks hold five or ten tubes, a large tray ninety-six."""
 
@@ -111,13 +111,15 @@ def _fault(
 
 
 def host_query(asked: AskedWork) -> HostQuery:
-    """The query in the words of the model."""
+    """The query in the words of the model. A rack or a tray is a carrier; a query for one asks for nothing else."""
     qpd = asked.qpd
+    at = (_CARRIER, _POSITION) if asked.scope is not QueryScope.TRAY else (_TRAY, _TRAY_POSITION)
+    carrier, position = (qpd.get(f"QPD-{number}.1").strip() for number in at)
     ids = [qpd.get(f"QPD-3[{at}].1.1").strip() for at in range(1, len(qpd.repetitions(3)) + 1)]
     return HostQuery(
         sample_ids=tuple(dict.fromkeys(one for one in ids if one and one != EXPLICIT_NULL)),
-        is_for_all=asked.scope is not QueryScope.CONTAINER and not asked.containers,
-        carrier=qpd.get(f"QPD-{_CARRIER}.1").strip(),
-        position=qpd.get(f"QPD-{_POSITION}.1").strip(),
+        is_for_all=asked.scope is QueryScope.ALL and not asked.containers,
+        carrier=carrier,
+        position=position,
         source=SourcePointer(record=qpd.index, name="QPD"),
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from middleware.model import Patient, Priority, SampleRole
+from middleware.wire.hl7 import UTF_8
 
 
 class StepAction(StrEnum):
@@ -65,7 +66,10 @@ class ContainerWork:
 
 @dataclass(frozen=True, slots=True)
 class OrderHeader:
-    """Who writes to whom, when, under which number. `profile` is MSH-21; `ordered_at` the present moment (aware)."""
+    """Who writes to whom, when, under which number. `profile` is MSH-21; `ordered_at` the present moment (aware).
+
+    `charset` (MSH-18) is the peer's own; where it lacks a letter of the message, UTF-8 is declared.
+    """
 
     control_id: str
     ordered_at: datetime
@@ -78,6 +82,8 @@ class OrderHeader:
     accept_acknowledgement: str = "NE"
     application_acknowledgement: str = "AL"
     processing_id: str = "P"
+    version: str = "2.5.1"
+    charset: str = UTF_8
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,30 +6,33 @@ stands what this analyzer is told then. Only what the profile names is written o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from drivers.protocols.lis2.driver import Lis2Driver
-from drivers.protocols.lis2.paths import check_paths
-from middleware.driver.api import AnswerContext, DecodeContext, EncodedAnswer
-from middleware.driver.order_section import (
-    PRIORITY_CODES,
-    MessagesAs,
-    Negative,
-    OrderField,
-    OrderSection,
-    OrderValue,
-    TestsAs,
+from drivers.protocols.lis2.order_records import (
+    NO_STEP,
+    NOBODY,
+    OrderGroup,
+    OrderTexts,
+    moment_text,
+    record_of,
+    text_bytes,
+    text_of,
 )
+from drivers.protocols.lis2.paths import check_paths
+from drivers.protocols.lis2.queries import QueryReader
+from middleware.driver.api import AnswerContext, DecodeContext, EncodedAnswer
+from middleware.driver.order_section import MessagesAs, Negative, OrderSection
 from middleware.driver.profile import Profile
-from middleware.driver.speak import Part, written_field
 from middleware.errors import DriverError
-from middleware.model import Patient, SpecimenWork, WorkOrderStep
+from middleware.model import HostQuery, SpecimenWork, WorkOrderStep
 from middleware.wire.lis2 import Message, Path, Record
 from middleware.wire.lis2.build import Raw, build_record
 from middleware.wire.lis2.delimiters import Delimiters, escape
+
+__all__ = ["OrderGroup", "OrderingLis2Driver", "record_of", "text_bytes"]
 
 OUR_NAME = "LABWIRE"
 _SENDER, _RECEIVER, _PROCESSING, _VERSION, _SENT_AT = 5, 10, 12, 13, 14  # LIS02-A2 clause 6
@@ -40,18 +43,14 @@ _OF_NEGATIVE = {
     Negative.NO_TESTS: {},
 }
 _WITHOUT_WORK = "I"
-_NO_STEP = WorkOrderStep(id=0, test_code="", lis_code="")
+_QUERY_STATUS, _QUERY_REFUSED = 13, "X"  # LIS02-A2 11.13
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """One specimen of an answer: what is to be done on it, and where the query names it (record, repeat)."""
+class _Asked(NamedTuple):
+    """One query that asks for work, and its record."""
 
-    work: SpecimenWork
-    asked_at: tuple[Record, int] | None
-
-
-_NOBODY = _Group(SpecimenWork(sample_id="", steps=()), None)
+    query: HostQuery
+    record: Record
 
 
 class OrderingLis2Driver(Lis2Driver):
@@ -60,10 +59,14 @@ class OrderingLis2Driver(Lis2Driver):
     def __init__(self, profile: Profile, section: OrderSection) -> None:
         super().__init__(profile)
         check_paths("order", section.fields, "HPO")
-        queried = [one.query for one in section.fields.values() if one.query is not None]
-        check_paths("order", queried, "Q")
+        check_paths("order", section.without_work, "PO")
+        for path, place in section.fields.items():
+            check_paths("order", (place.query,), "H" if path.startswith("H") else "Q")
         self._section = section
-        self._places = {Path.parse(path): place for path, place in section.fields.items()}
+        self._order_texts = OrderTexts(section)
+        self._queries = QueryReader(profile.query)
+        self._negative = dict(_OF_NEGATIVE.get(section.negative, {}))
+        self._negative |= {Path.parse(path): text for path, text in section.without_work.items()}
 
     def negative_answers(self, text: bytes, context: AnswerContext) -> tuple[bytes, ...]:
         """That there is no work for anything asked (`middleware.driver.api.AnsweringDriver`)."""
@@ -74,64 +77,102 @@ class OrderingLis2Driver(Lis2Driver):
     ) -> tuple[EncodedAnswer, ...]:
         """The messages which give the analyzer `work`, and say where there is none.
 
-        Raises DriverError for a query that cannot be read, and for work that cannot be written.
+        What cannot be written for a specimen (a letter that the analyzer does not have, a text too long for it) leaves
+        out that specimen. Raises DriverError for a query that cannot be read, and when nothing of the work can be
+        written.
         """
         decoding = DecodeContext(context.time_zone, context.encoding)
         message = self._parse(text, decoding)
-        queries = self.decode(text, decoding).queries
-        if not queries or all(one.is_cancel for one in queries):
+        read = [_Asked(self._queries.read(one), one) for one in message.queries]
+        open_queries = [one for one in read if not one.query.is_cancel]
+        if not open_queries:
             return ()
-        groups = self._groups(message, [one for query in queries for one in query.sample_ids], work)
+        asking = [one for one in open_queries if one.query.is_for_work]
+        if not asking:
+            return (EncodedAnswer(self._nothing_known(message, context)),)
+        groups = self._groups(asking, work)
+        try:
+            return self._messages(message, groups, context)
+        except DriverError:  # of one specimen, mostly: the others are given
+            groups = self._writable(groups, message.delimiters, context)
+            return self._messages(message, groups, context)
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _messages(
+        self, message: Message, groups: Sequence[OrderGroup], context: AnswerContext
+    ) -> tuple[EncodedAnswer, ...]:
         if self._section.messages is MessagesAs.EACH and len(groups) > 1:
             return tuple(
                 [one for group in groups for one in self._message(message, [group], context)]
             )
         return self._message(message, groups, context)
 
-    # -- inside -----------------------------------------------------------------------------------
+    def _groups(self, asking: Sequence[_Asked], work: Sequence[SpecimenWork]) -> list[OrderGroup]:
+        """Those asked about, in that order; then what a range, a place or a query for everything brought."""
+        found = {one.sample_id: self._order_texts.writable(one) for one in work}
+        groups: dict[str, OrderGroup] = {}
+        for one in asking:
+            ends = {start for start, _ in one.query.ranges}
+            for named in self._queries.named(one.record):
+                if named.sample_id not in ends:
+                    mine = found.get(named.sample_id) or _without_work(named.sample_id)
+                    at = (one.record, named.repeat)
+                    groups.setdefault(named.sample_id, OrderGroup(mine, at))
+        rest = {name: one for name, one in found.items() if name not in groups}
+        places = [one for one in asking if _is_by_place(one.query)]
+        for one in places:
+            mine = _standing_at(one.query, rest, is_alone=len(places) == len(asking) == 1)
+            rest.pop(mine.sample_id, None)
+            key = mine.sample_id or f"at record {one.record.index}"
+            groups.setdefault(key, OrderGroup(mine, (one.record, 1)))
+        return [*groups.values(), *[OrderGroup(one, None) for one in rest.values()]]
 
-    def _groups(
-        self, message: Message, asked: Sequence[str], work: Sequence[SpecimenWork]
-    ) -> list[_Group]:
-        """Those asked about, in that order; then what a query for everything brought."""
-        found = {one.sample_id: one for one in work}
-        ids = list(dict.fromkeys((*asked, *found)))
-        places = self._places_of(message)
-        return [
-            _Group(found.get(one) or SpecimenWork(sample_id=one, steps=()), places.get(one))
-            for one in ids
-        ]
-
-    def _places_of(self, message: Message) -> dict[str, tuple[Record, int]]:
-        """Where the query names each sample id."""
-        section = self.profile.query
-        paths = [Path.parse(path) for path in section.sample_id.paths] if section else []
-        found: dict[str, tuple[Record, int]] = {}
-        for record in message.queries:
-            columns = [path.each(record) for path in paths]
-            for repeat, row in enumerate(zip(*columns, strict=True), start=1):
-                name = next((text.strip() for text in row if text.strip()), "")
-                found.setdefault(name, (record, repeat))
-        return found
+    def _writable(
+        self, groups: Sequence[OrderGroup], marks: Delimiters, context: AnswerContext
+    ) -> list[OrderGroup]:
+        """Without the specimens that cannot be written; DriverError when no other has work."""
+        kept: list[OrderGroup] = []
+        refused: DriverError | None = None
+        for group in groups:
+            try:
+                text_bytes(self._specimen(group, 1, marks, context), context.encoding)
+            except DriverError as error:
+                refused = error
+            else:
+                kept.append(group)
+        if refused is not None and not any(group.work.steps for group in kept):
+            raise refused
+        return kept
 
     def _message(
-        self, message: Message, groups: Sequence[_Group], context: AnswerContext
+        self, message: Message, groups: Sequence[OrderGroup], context: AnswerContext
     ) -> tuple[EncodedAnswer, ...]:
         negative, marks = self._section.negative, message.delimiters
         steps = tuple([step.id for group in groups for step in group.work.steps])
         if not steps and negative is Negative.SILENCE:
             return ()
         records = [self._header(message, context)]
+        if not steps and negative is Negative.QUERY_RETURNED:
+            records += _returned(groups, message)
+        number = 0
         for group in groups:
             if group.work.steps or negative in _OF_NEGATIVE:
-                number = sum(record.startswith("P") for record in records) + 1
+                number += 1
                 records += self._specimen(group, number, marks, context)
-        ends_empty = negative in (Negative.NO_INFORMATION, Negative.UNKNOWN_SPECIMEN)
-        code = _WITHOUT_WORK if not steps and ends_empty else self._section.terminator
-        if not steps and negative is Negative.NO_ORDER:
-            code = "N"
-        records.append(build_record("L", {2: "1", 3: code}, marks))
-        return (EncodedAnswer(_encoded(records, context.encoding), steps),)
+        records.append(build_record("L", {2: "1", 3: self._terminator(steps)}, marks))
+        return (EncodedAnswer(text_bytes(records, context.encoding), steps),)
+
+    def _terminator(self, steps: Sequence[int]) -> str:
+        negative = self._section.negative
+        if steps or negative in (Negative.NO_TESTS, Negative.QUERY_RETURNED):
+            return self._section.terminator
+        return "N" if negative is Negative.NO_ORDER else _WITHOUT_WORK
+
+    def _nothing_known(self, message: Message, context: AnswerContext) -> bytes:
+        """To a query for results or for people's data: there is no information (LIS02-A2 12.3)."""
+        end = build_record("L", {2: "1", 3: _WITHOUT_WORK}, message.delimiters)
+        return text_bytes([self._header(message, context), end], context.encoding)
 
     def _header(self, message: Message, context: AnswerContext) -> str:
         """Who answers whom, and when; the profile may say otherwise."""
@@ -142,122 +183,72 @@ class OrderingLis2Driver(Lis2Driver):
             _RECEIVER: Raw(asked.field(_SENDER)),
             _PROCESSING: Raw(asked.field(_PROCESSING)) or "P",
             _VERSION: Raw(asked.field(_VERSION)),
-            _SENT_AT: _moment(context.now, ZoneInfo(context.time_zone)),
+            _SENT_AT: moment_text(context.now, ZoneInfo(context.time_zone)),
         }
-        for path, place in self._places.items():
+        for path_text, place in self._section.fields.items():
+            path = Path.parse(path_text)
             if path.letter == "H":
-                text = _text(place, _NOBODY, _NO_STEP, context)
+                text = text_of(place, OrderGroup(NOBODY.work, (asked, 1)), NO_STEP, context)
                 parts = [escape(part, marks) for part in text.split("^")]
                 fields[path.field] = Raw(component.join(parts))
         return build_record("H", fields, marks)
 
     def _specimen(
-        self, group: _Group, number: int, marks: Delimiters, context: AnswerContext
+        self, group: OrderGroup, number: int, marks: Delimiters, context: AnswerContext
     ) -> list[str]:
         steps = group.work.steps
-        if self._section.tests is TestsAs.RECORDS and steps:
-            portions: list[Sequence[WorkOrderStep]] = [(step,) for step in steps]
-        else:
-            portions = [steps]
-        records = [_record("P", number, self._texts("P", group, steps, context), marks)]
-        for at, portion in enumerate(portions, start=1):
+        records = [record_of("P", number, self._texts("P", group, steps, context), marks)]
+        for at, portion in enumerate(self._order_texts.portions(steps), start=1):
             texts = self._texts("O", group, portion, context)
-            if not steps:
-                for path, text in _OF_NEGATIVE[self._section.negative].items():
-                    texts = {one: said for one, said in texts.items() if one.field != path.field}
-                    texts[path] = text
-            records.append(_record("O", at, texts, marks))
+            records.append(record_of("O", at, texts, marks))
         return records
 
     def _texts(
-        self, letter: str, group: _Group, steps: Sequence[WorkOrderStep], context: AnswerContext
+        self,
+        letter: str,
+        group: OrderGroup,
+        steps: Sequence[WorkOrderStep],
+        context: AnswerContext,
     ) -> dict[Path, str]:
-        """The text of each place of one record; a place of the test once for each test, as repeats."""
-        texts: dict[Path, str] = {}
-        for path, place in self._places.items():
-            if path.letter != letter:
-                continue
-            if place.value is OrderValue.TEST_CODE:
-                for repeat, step in enumerate(steps, start=1):
-                    at = Path(letter, path.field, path.repeat or repeat, path.component)
-                    texts[at] = place.table.get(step.test_code, step.test_code)
-                continue
-            texts[path] = _text(place, group, steps[0] if steps else _NO_STEP, context)
+        """The text of each place of one record, and what stands there instead without work."""
+        texts = self._order_texts.texts(letter, group, steps, context)
+        if not steps:
+            for path, text in self._negative.items():
+                if path.letter == letter:
+                    texts = {one: said for one, said in texts.items() if one.field != path.field}
+                    texts[path] = text
         return texts
 
 
-def _text(place: OrderField, group: _Group, step: WorkOrderStep, context: AnswerContext) -> str:
-    if place.text is not None:
-        return place.text
-    if place.query is not None:
-        return _asked_text(place.query, group.asked_at)
-    value = place.value
-    text = _values(group.work, step, context)[value] if value is not None else ""
-    if value is OrderValue.PRIORITY and not place.table:
-        return PRIORITY_CODES.get(text, text)
-    return place.table.get(text, text)
+def _without_work(sample_id: str) -> SpecimenWork:
+    return SpecimenWork(sample_id=sample_id, steps=())
 
 
-def _asked_text(path_text: str, asked_at: tuple[Record, int] | None) -> str:
-    """What the query said, of the repeat that names the specimen."""
-    if asked_at is None:
-        return ""
-    record, repeat = asked_at
-    path = Path.parse(path_text)
-    if path.component and not path.repeat:
-        path = Path(path.letter, path.field, repeat, path.component)
-    return path.of(record)
+def _is_by_place(query: HostQuery) -> bool:
+    """One tube by its place alone; a rack without a position may hold several."""
+    return bool(query.position) and not (query.sample_ids or query.ranges or query.is_for_all)
 
 
-def _values(
-    work: SpecimenWork, step: WorkOrderStep, context: AnswerContext
-) -> Mapping[OrderValue, str]:
-    patient = work.patient or Patient()
-    first = patient.identifiers[0].id if patient.identifiers else ""
-    zone = ZoneInfo(context.time_zone)
-    return {
-        OrderValue.SAMPLE_ID: work.sample_id,
-        OrderValue.TEST_CODE: step.test_code,
-        OrderValue.PRIORITY: step.priority.value if step.id else "",
-        OrderValue.PLACER_NUMBER: step.placer_number,
-        OrderValue.SPECIMEN_TYPE: work.specimen_type,
-        OrderValue.PATIENT_ID: first,
-        OrderValue.PATIENT_NAME: _known(patient.name, context.encoding),
-        OrderValue.BIRTH_DATE: patient.birth_date,
-        OrderValue.SEX: patient.sex,
-        OrderValue.COLLECTED_AT: _moment(work.collected_at, zone),
-        OrderValue.NOW: _moment(context.now, zone),
-    }
+def _standing_at(
+    query: HostQuery, work: dict[str, SpecimenWork], *, is_alone: bool
+) -> SpecimenWork:
+    """The work of the tube that stands where the query says; work without an id or a test where there is none."""
+    there = [
+        one
+        for one in work.values()
+        if (one.carrier, one.position) == (query.carrier, query.position)
+        or (is_alone and len(work) == 1)
+    ]
+    return there[0] if len(there) == 1 else _without_work("")
 
 
-def _known(name: str, encoding: str) -> str:
-    """A name serves people: letters that the analyzer does not have become `?`."""
-    return name.encode(encoding, "replace").decode(encoding)
+def _returned(groups: Sequence[OrderGroup], message: Message) -> list[str]:
+    """The query's own records, with the status that says that it cannot be done."""
+    records = {id(group.asked_at[0]): group.asked_at[0] for group in groups if group.asked_at}
+    asked = list(records.values()) or message.queries
+    return [_refused(record, message.delimiters) for record in asked]
 
 
-def _moment(at: datetime | None, zone: ZoneInfo) -> str:
-    return "" if at is None else at.astimezone(zone).strftime("%Y%m%d%H%M%S")
-
-
-def _record(letter: str, number: int, texts: Mapping[Path, str], marks: Delimiters) -> str:
-    fields: dict[int, dict[Part, str]] = {}
-    for path, text in texts.items():
-        if text:
-            whole = text if path.component else text.replace("^", marks.component)
-            fields.setdefault(path.field, {})[path.repeat or 0, path.component or 0, 0] = whole
-    between = (marks.repeat, marks.component, "")
-    written = {
-        at: Raw(written_field(parts, between, lambda text: escape(text, marks)))
-        for at, parts in fields.items()
-    }
-    return build_record(letter, {2: Raw(str(number)), **written}, marks)
-
-
-def _encoded(records: Sequence[str], encoding: str) -> bytes:
-    try:
-        return "".join([record + "\r" for record in records]).encode(encoding)
-    except UnicodeEncodeError as error:
-        raise DriverError(
-            f"{encoding} has no letter {error.object[error.start]!r}",
-            what_to_do="Set an encoding for the line that has all letters of sample ids and test codes.",
-        ) from error
+def _refused(record: Record, marks: Delimiters) -> str:
+    fields = {at: Raw(text) for at, text in enumerate(record.fields()[1:], start=2)}
+    return build_record("Q", {**fields, _QUERY_STATUS: _QUERY_REFUSED}, marks)
