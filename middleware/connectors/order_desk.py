@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from middleware.connectors.order_settings import OrderRules
 from middleware.delivery.connector import OrderIntake, ReceivedOrders, TakenOrders
 from middleware.model import OrderRequest
+
+
+def content_id(text: bytes) -> str:
+    """What a message without a number of its own is known by when it comes again."""
+    return f"sha256:{hashlib.sha256(text).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ _ERRORS = {
     OrderFault.OTHER_PATIENT: (ErrorCode.DUPLICATE_KEY, "PID", 3),
     OrderFault.UNKNOWN_ORDER: (ErrorCode.UNKNOWN_KEY, "ORC", 2),
     OrderFault.TOO_LATE: (ErrorCode.RECORD_LOCKED, "ORC", 1),
+    OrderFault.TOO_MANY: (ErrorCode.DUPLICATE_KEY, "SPM", 2),
 }
 """The code of table 0357 and the field that it is about."""
 

@@ -2,7 +2,7 @@
 
 Each test (OBR) of each specimen becomes a request. In O33 a specimen stands before its orders, in O21 after them, in
 O01 nowhere: which fields hold the sample id is the site's to say (`OrderNames.sample_id`), and no id is ever taken from
-a neighbour. Segments that carry earlier results are not orders.
+a neighbour. Segments that carry earlier results are not orders (`hl7_prior` reads them).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from middleware.driver.times import read_time
 from middleware.errors import MiddlewareError
-from middleware.model import Identifier, OrderAction, OrderRequest, Patient, Priority
+from middleware.model import OrderAction, OrderRequest, Patient, Priority
+from middleware.payload.hl7_patient import read_encounters, read_location, read_patient
+from middleware.payload.hl7_prior import MixedPatients, split
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.hl7 import NULL, Message, Path, Segment, parse
 
@@ -29,9 +31,6 @@ _ACTIONS = {
     "DC": OrderAction.CANCEL,
 }
 """HL7 table 0119; what is not here is refused by name."""
-
-_EARLIER_RESULTS = frozenset({"RE", "PR"})
-"""ORC-1 of what is no order: observations to follow, and previous results."""
 
 _PRIORITIES = {
     "S": Priority.STAT,
@@ -104,27 +103,52 @@ def read_orders(text: bytes, names: OrderNames) -> tuple[Message, list[ReadOrder
     if kind not in _ORDER_MESSAGES:
         said = "^".join(part for part in kind if part) or "(none)"
         raise UnreadableOrders(f"the message type {said} is not taken here", is_type=True)
-    groups = _groups(message, is_specimen_first=kind[1] == _SPECIMEN_FIRST)
-    if not groups:
+    orders = orders_in(message, names, is_specimen_first=kind[1] == _SPECIMEN_FIRST)
+    if not orders:
         raise UnreadableOrders("the message holds no order")
+    return message, orders
+
+
+def orders_in(message: Message, names: OrderNames, *, is_specimen_first: bool) -> list[ReadOrder]:
+    """The requests of a message of any type; none where it has no order. Raises UnreadableOrders."""
+    try:
+        segments, _ = split(message, is_specimen_first=is_specimen_first)
+    except MixedPatients as error:
+        raise UnreadableOrders(str(error)) from error
+    groups = _groups(segments, is_specimen_first=is_specimen_first)
     if len(groups) > MOST_ORDERS:
         raise UnreadableOrders(f"the message holds {len(groups)} orders; at most {MOST_ORDERS}")
-    patient = _patient(message.segment("PID"))
     paths = [Path.parse(path) for path in names.sample_id]
-    zone = names.time_zone
-    return message, [one for group in groups for one in _read(group, patient, paths, zone)]
+    about = _about(message, segments, names.time_zone)
+    return [one for group in groups for one in _read(group, about, paths)]
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What all orders of a message share."""
+
+    patient: Patient | None
+    location: str
+    encounter: str
+    zone: str
+
+
+def _about(message: Message, segments: Sequence[Segment], zone: str) -> _About:
+    pid = message.segment("PID")
+    pv1 = next((one for one in segments if one.name == "PV1"), None)
+    encounters = read_encounters(pid, pv1)
+    encounter = encounters[0].id if encounters else ""
+    return _About(read_patient(pid), read_location(pv1), encounter, zone)
 
 
 # -- grouping -------------------------------------------------------------------------------------
 
 
-def _groups(message: Message, *, is_specimen_first: bool) -> list[OrderGroup]:
+def _groups(segments: Sequence[Segment], *, is_specimen_first: bool) -> list[OrderGroup]:
     groups: list[OrderGroup] = []
     current: list[SpecimenGroup] = []
-    for segment in message.segments_in_order:
+    for segment in segments:
         name = segment.name
-        if name == "PID" and groups:
-            raise UnreadableOrders("a second PID: earlier results within an order are not read")
         if name == "ORC":
             groups.append(OrderGroup(segment, specimens=current if is_specimen_first else []))
         elif name == "OBR":
@@ -136,7 +160,7 @@ def _groups(message: Message, *, is_specimen_first: bool) -> list[OrderGroup]:
                 current = []
             if is_specimen_first or groups:
                 _add_specimen(current if is_specimen_first else groups[-1].specimens, segment)
-    return [one for one in groups if one.orc is None or _control(one.orc) not in _EARLIER_RESULTS]
+    return groups
 
 
 def _add_test(groups: list[OrderGroup], obr: Segment, specimens: list[SpecimenGroup]) -> None:
@@ -161,15 +185,11 @@ def _add_specimen(specimens: list[SpecimenGroup], segment: Segment) -> None:
 # -- reading --------------------------------------------------------------------------------------
 
 
-def _read(
-    group: OrderGroup, patient: Patient | None, paths: Sequence[Path], zone: str
-) -> Iterator[ReadOrder]:
+def _read(group: OrderGroup, about: _About, paths: Sequence[Path]) -> Iterator[ReadOrder]:
     specimens: Sequence[SpecimenGroup | None] = group.specimens or (None,)
     for specimen in specimens:
         segments = _segments(group, specimen)
-        yield ReadOrder(
-            _request(group, segments, (patient, zone), paths), group.orc, group.obr, specimen
-        )
+        yield ReadOrder(_request(group, segments, about, paths), group.orc, group.obr, specimen)
 
 
 def _segments(group: OrderGroup, specimen: SpecimenGroup | None) -> dict[str, Segment]:
@@ -182,10 +202,9 @@ def _segments(group: OrderGroup, specimen: SpecimenGroup | None) -> dict[str, Se
 def _request(
     group: OrderGroup,
     segments: dict[str, Segment],
-    about: tuple[Patient | None, str],
+    about: _About,
     paths: Sequence[Path],
 ) -> OrderRequest:
-    patient, zone = about
     control = _control(group.orc) if group.orc is not None else ""
     source = group.orc or group.obr
     return OrderRequest(
@@ -198,8 +217,14 @@ def _request(
         test_name=_said(segments, "OBR-4.2"),
         priority=_priority(segments),
         specimen_type=_said(segments, "SPM-4.1", "OBR-15.1.1"),
-        collected_at=read_time(_said(segments, "SPM-17.1", "OBR-7.1"), zone).at,
-        patient=patient,
+        collected_at=read_time(_said(segments, "SPM-17.1", "OBR-7.1"), about.zone).at,
+        patient=about.patient,
+        location=about.location,
+        encounter=about.encounter,
+        arrived_at=read_time(_said(segments, "SPM-18.1", "OBR-14.1"), about.zone).at,
+        carrier=_said(segments, "SAC-10.1"),
+        position=_said(segments, "SAC-11"),
+        parent_sample_id=_said(segments, "SAC-4.1", "SPM-3.1.1"),
         source=source.index if source is not None else 0,
     )
 
@@ -223,30 +248,3 @@ def _first(segments: dict[str, Segment], paths: Sequence[Path]) -> str:
 
 def _priority(segments: dict[str, Segment]) -> Priority | None:
     return _PRIORITIES.get(_said(segments, *_PRIORITY_PATHS).upper())
-
-
-def _patient(pid: Segment | None) -> Patient | None:
-    """The minimum that identity needs."""
-    if pid is None:
-        return None
-    ids = []
-    for at in range(1, len(pid.repetitions(3)) + 1):
-        number = pid.get(f"PID-3[{at}].1").strip()
-        if number and number != NULL:
-            ids.append(Identifier(id=number, authority=pid.get(f"PID-3[{at}].4.1").strip()))
-    if not ids and (old := pid.get("PID-2.1").strip()) and old != NULL:
-        ids.append(Identifier(id=old))
-    name = "^".join([part.strip() for part in pid.components(5)[:3]]).rstrip("^")
-    sex = pid.get("PID-8").strip()
-    patient = Patient(
-        identifiers=tuple(ids),
-        name="" if name == NULL else name,
-        birth_date=_digits(pid.get("PID-7.1"))[:8],
-        sex="" if sex == NULL else sex,
-    )
-    return None if patient == Patient() else patient
-
-
-def _digits(text: str) -> str:
-    text = text.strip()
-    return text if text.isdigit() else ""

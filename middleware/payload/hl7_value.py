@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from middleware.model import AbnormalFlag, ResultStatus, ValueKind
+from middleware.model import AbnormalFlag, ReleaseState, ResultStatus, ValueKind
 from middleware.payload.outgoing import Row
 from middleware.wire.hl7.delimiters import escape, escape_formatted
 
@@ -55,15 +55,19 @@ _STATUSES = {
     ResultStatus.QUESTIONABLE.value: "F",
     ResultStatus.UNKNOWN.value: "F",
 }
-_FINAL, _CORRECTION, _PRELIMINARY = "F", "C", "P"
+_FINAL, _CORRECTION, _PRELIMINARY, _WITHDRAWN = "F", "C", "P", "W"
+_WAS_WITHDRAWN = ReleaseState.WITHDRAWN.value
 WITHOUT_VALUE = frozenset({"X", "I"})
 
 
 def status_of(row: Row) -> str:
     """OBX-11. Without a verifier a final result is preliminary: the LIS verifies it (`to_lis_unverified`).
 
-    A verified result that follows a released one is a correction of it.
+    What was sent and withdrawn since is wrong, whatever it was. A verified result that follows a released one is a
+    correction of it.
     """
+    if row.get("release_state") == _WAS_WITHDRAWN:
+        return _WITHDRAWN
     status = _STATUSES[row["result_status"]]
     if status not in {_FINAL, _CORRECTION}:
         return status

@@ -16,6 +16,9 @@ from middleware.connectors.file_drop.factory import CONNECTOR
 from middleware.delivery.catalogue import discover_connectors
 from middleware.delivery.connector import OutgoingMessage
 from middleware.model import Outcome, OutcomeKind
+from middleware.payload.outgoing import OutgoingSpecimen, RenderContext
+from tests.kit.made_setups import RECEIVED_AT, made_result
+from tests.kit.stored_rows import stored_row
 
 PAYLOAD = b"MSH|^~\\&|LABWIRE\rPID|1\r"
 
@@ -123,6 +126,19 @@ def test_a_closed_connector_writes_nothing(tmp_path: Path) -> None:
     connector = make(tmp_path)
     result(connector.close())
     assert kinds(result(connector.deliver([message(1)]))) == [("deferred", "closed")]
+
+
+@pytest.mark.parametrize(
+    ("message", "begins"),
+    [("ORU^R01", b"MSH|"), ("OUL^R22", b"MSH|"), ("LIS2", b"H|"), ("JSON", b"{")],
+)
+def test_a_site_says_what_its_files_hold(message: str, begins: bytes, tmp_path: Path) -> None:
+    settings = FileDropSettings(folder=tmp_path, message=message)  # type: ignore[arg-type]
+    specimen = OutgoingSpecimen("S1001", [stored_row(made_result(value="5.40"))])
+    context = RenderContext("C1", RECEIVED_AT, "D", "Europe/Berlin", "core-lab")
+    text = CONNECTOR.make_renderer(settings).render(specimen, context)
+    assert text.startswith(begins)
+    assert b"5.40" in text
 
 
 def test_the_connector_is_found_like_any_third_party_s() -> None:

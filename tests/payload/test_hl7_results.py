@@ -19,7 +19,8 @@ from middleware.model import (
     Specimen,
     ValueKind,
 )
-from middleware.payload.hl7_oru import Hl7Names, OruRenderer, OulRenderer
+from middleware.payload.hl7_header import Hl7Names
+from middleware.payload.hl7_oru import OruRenderer, OulRenderer
 from middleware.payload.outgoing import OutgoingSpecimen, RenderContext
 from middleware.wire.hl7.parse import Message, parse
 from tests.kit.made_setups import RECEIVED_AT, made_result
@@ -63,7 +64,7 @@ def test_the_whole_message_of_an_ordinary_result() -> None:
         [
             MSH,
             "PID|1||PT1001^^^HOSP||TESTCASE^ADA||19791105|F",
-            "OBR|1|26030401|26030401|GLU^Glucose^99LAB||||||||||||||||||20310304103000+0100|||F",
+            "OBR|1||26030401|GLU^Glucose^99LAB||||||||||||||||||20310304103000+0100|||F",
             "OBX|1|NM|GLU^Glucose^99LAB||5.4|mmol/L|3.9-6.1|N|||F|||20310304101500+0100||"
             + auto
             + "||Chemist 9~2|20310304101500+0100",

@@ -19,7 +19,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from middleware import failpoints
 from middleware.connectors.file_drop.config import LINE_ENDS, FileDropSettings, LineEnd
-from middleware.delivery.connector import ConnectorStatus, OutgoingMessage
+from middleware.connectors.file_drop.orders import OrderFiles
+from middleware.connectors.order_desk import OrderDesk
+from middleware.delivery.connector import ConnectorStatus, OrderIntake, OutgoingMessage
 from middleware.failpoints import Step
 from middleware.model import Outcome, OutcomeKind
 from middleware.transport.apart import run_apart
@@ -47,12 +49,22 @@ class FileDropConnector:
         self._apart = apart
         self._state = TransportState.STOPPED
         self._last_error = ""
+        self._orders: OrderFiles | None = None
         self._hanging = 0  # jobs that did not end in time; another one would hang too
 
+    def take_orders_with(self, intake: OrderIntake, processing_id: str, time_zone: str) -> None:
+        """Take orders too, where the settings say so (`middleware.delivery.connector.OrderingConnector`)."""
+        orders = self._settings.orders
+        if orders is not None:
+            desk = OrderDesk(self.connector_id, orders, intake, processing_id, time_zone)
+            self._orders = OrderFiles(orders, desk, self._reactor, self._apart)
+
     async def open(self) -> None:
-        """Nothing is held open."""
+        """Nothing is held open; the folder of orders is looked into."""
         if self._state is TransportState.STOPPED:
             self._state = TransportState.OPEN
+            if self._orders is not None:
+                self._orders.start()
 
     async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Outcome]:
         """Write in order; accepted when the file is on the disk under its name."""
@@ -73,10 +85,14 @@ class FileDropConnector:
     async def close(self) -> None:
         """No more files."""
         self._state = TransportState.STOPPED
+        if self._orders is not None:
+            await self._orders.stop()
 
     def status(self) -> ConnectorStatus:
         """How the folder stood at the last try."""
-        return ConnectorStatus(self._state.value, str(self._settings.folder), self._last_error)
+        orders = self._orders.words if self._orders is not None else ""
+        folder = str(self._settings.folder)
+        return ConnectorStatus(self._state.value, folder, self._last_error, orders)
 
     async def _within_time(self, job: Callable[[], list[Outcome]]) -> list[Outcome]:
         if self._hanging:

@@ -10,7 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 from middleware.connectors.file_drop.config import FileDropSettings, MessageType
 from middleware.connectors.file_drop.connector import FileDropConnector
 from middleware.delivery.connector import Connector, ConnectorFactory, Renderer
-from middleware.payload.hl7_oru import Hl7Names, OruRenderer, OulRenderer
+from middleware.payload.hl7_header import Hl7Names
+from middleware.payload.hl7_oru import OruRenderer, OulRenderer
+from middleware.payload.json_results import JsonRenderer
+from middleware.payload.lis2_results import Lis2Names, Lis2Renderer
 
 
 class FileDropFactory:
@@ -20,8 +23,12 @@ class FileDropFactory:
     settings_model: type[BaseModel] = FileDropSettings
 
     def make_renderer(self, settings: BaseModel) -> Renderer:
-        """ORU^R01 or OUL^R22, with the names of these settings; nobody answers, so nothing is asked for."""
+        """As `message` says, with the names of these settings; nobody answers, so nothing is asked for."""
         own = cast(FileDropSettings, settings)
+        if own.message is MessageType.JSON:
+            return JsonRenderer()
+        if own.message is MessageType.LIS2:
+            return Lis2Renderer(Lis2Names(own.sending_application, own.receiving_application))
         names = Hl7Names(
             sending_application=own.sending_application,
             sending_facility=own.sending_facility,
