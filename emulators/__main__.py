@@ -11,8 +11,12 @@ from twisted.internet import reactor as installed_reactor
 
 from emulators import (
     analyzer_command,
+    fhir_lis,
     hl7_analyzer,
+    http_lis,
+    laboratory_command,
     law_command,
+    lis2_lis,
     null_modem,
     order_commands,
     replay,
@@ -194,6 +198,13 @@ app.command("null-modem")(null_modem.command)
 app.command("replay")(replay.command)
 
 
+app.command("http-lis")(http_lis.command)
+app.command("fhir-lis")(fhir_lis.command)
+
+
+app.command("lis2-lis")(lis2_lis.command)
+
+
 app.command("law")(law_command.law)
 
 
@@ -204,6 +215,9 @@ app.command("orders")(order_commands.orders)
 
 
 app.command("asking")(order_commands.asking)
+
+
+app.command("laboratory")(laboratory_command.laboratory)
 
 
 def main() -> None:

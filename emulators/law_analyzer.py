@@ -20,6 +20,7 @@ from emulators.law_messages import (
     Measured,
     OrdersTaken,
     Said,
+    Taking,
     query_message,
     results_message,
     state_message,
@@ -326,7 +327,7 @@ class EmulatedLawAnalyzer:
         return (AckCode.APPLICATION_ACCEPT if accepted else AckCode.APPLICATION_ERROR,)
 
     def _answer_orders(self, text: bytes, _code: AckCode) -> bytes:
-        taken = take_orders(text, self._said(), self._measured.__contains__)
+        taken = take_orders(text, self._said(), Taking(self._measured.__contains__))
         # The link writes the answer when this returns: what follows from it comes after.
         self._reactor.callLater(0, self._ordered, taken)
         return taken.answer

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from emulators.specimens import PANELS, EmulatedResult, EmulatedSpecimen
 from middleware.wire.errors import RemoteProtocolError
-from middleware.wire.hl7 import NULL, Message, Raw, components, compose, parse, segment
+from middleware.wire.hl7 import NULL, Raw, Segment, components, compose, parse, segment
 
 _SYSTEM = "99EMU"
 _KNOWN_TESTS = frozenset(test.code for panel in PANELS.values() for test in panel)
@@ -160,9 +160,19 @@ class OrdersTaken:
     steps: Mapping[str, Mapping[str, str]]
     container: str
     is_negative: bool
+    refused: Sequence[tuple[str, str]] = ()  # container and test, answered UA
+    cancelled: Sequence[str] = ()  # AWOS ids, answered CR
 
 
-def take_orders(text: bytes, said: Said, is_measured: Callable[[str], bool]) -> OrdersTaken:
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """How orders are answered: what was measured already, by AWOS id, and what it does not do for a container."""
+
+    is_measured: Callable[[str], bool]
+    refuses: Callable[[str, str], bool] = lambda _container, code: code not in _KNOWN_TESTS
+
+
+def take_orders(text: bytes, said: Said, taking: Taking) -> OrdersTaken:
     """Read LAB-28 and answer it: OK or UA for each new step, CR or UC for a cancelled one, AA alone for no work."""
     try:
         message = parse(text)
@@ -172,38 +182,52 @@ def take_orders(text: bytes, said: Said, is_measured: Callable[[str], bool]) -> 
     control_id = message.get("MSH-10")
     if message.get("ORC-1") == "DC":
         return OrdersTaken(_answer(said, control_id, "AA", []), {}, container, is_negative=True)
-    steps, lines = _take_steps(message, is_measured)
-    if not lines:
-        return OrdersTaken(_answer(said, control_id, "AE", []), {}, container, is_negative=False)
-    return OrdersTaken(_answer(said, control_id, "AA", lines), steps, container, is_negative=False)
-
-
-def _take_steps(
-    message: Message, is_measured: Callable[[str], bool]
-) -> tuple[dict[str, dict[str, str]], list[str]]:
-    steps: dict[str, dict[str, str]] = {}
-    lines: list[str] = []
-    container, control = "", ""
+    given = _Given(taking)
     for one in message.segments_in_order:
+        given.hear(one)
+    if not given.lines:
+        return OrdersTaken(_answer(said, control_id, "AE", []), {}, container, is_negative=False)
+    answer = _answer(said, control_id, "AA", given.lines)
+    more = (given.refused, given.cancelled)
+    return OrdersTaken(answer, given.steps, container, False, *more)
+
+
+class _Given:
+    """Reads the segments of an OML^O33 one by one, and answers each step."""
+
+    def __init__(self, taking: Taking) -> None:
+        self.steps: dict[str, dict[str, str]] = {}
+        self.lines: list[str] = []
+        self.refused: list[tuple[str, str]] = []
+        self.cancelled: list[str] = []
+        self._taking = taking
+        self._container = ""
+        self._control = ""
+
+    def hear(self, one: Segment) -> None:
+        """The next segment."""
         if one.name in ("SPM", "SAC"):
-            lines.append(one.raw)
-            container = one.get("SAC-3.1.1") or container
+            self.lines.append(one.raw)
+            self._container = one.get("SAC-3.1.1") or self._container
         elif one.name == "ORC":
-            control = one.get("ORC-1")
+            self._control = one.get("ORC-1")
         elif one.name == "OBR":
             awos_id, code = one.get("OBR-2.1"), one.get("OBR-4.1")
-            lines.append(_step_answer(control, awos_id, code, is_measured(awos_id)))
-            if control == "NW" and code in _KNOWN_TESTS:
-                steps.setdefault(container, {})[code] = awos_id
-    return steps, lines
+            answer, state = self._answer(awos_id, code)
+            self.lines.append(segment("ORC", {1: answer, 2: awos_id, 5: state}))
 
-
-def _step_answer(control: str, awos_id: str, code: str, is_measured: bool) -> str:
-    if control == "CA":
-        answer, state = ("UC", "CM") if is_measured else ("CR", "CA")
-    else:
-        answer, state = ("OK", "SC") if code in _KNOWN_TESTS else ("UA", "CA")
-    return segment("ORC", {1: answer, 2: awos_id, 5: state})
+    def _answer(self, awos_id: str, code: str) -> tuple[str, str]:
+        """ORC-1 and ORC-5 of the answer to one step."""
+        if self._control == "CA":
+            if self._taking.is_measured(awos_id):
+                return "UC", "CM"
+            self.cancelled.append(awos_id)
+            return "CR", "CA"
+        if self._taking.refuses(self._container, code):
+            self.refused.append((self._container, code))
+            return "UA", "CA"
+        self.steps.setdefault(self._container, {})[code] = awos_id
+        return "OK", "SC"
 
 
 def _answer(said: Said, control_id: str, code: str, lines: Sequence[str]) -> bytes:

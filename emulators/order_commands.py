@@ -17,7 +17,7 @@ from emulators.options import (
     ZoneOption,
 )
 from emulators.oracle import Book
-from emulators.orderer import EmulatedOrderer, OrderPlan
+from emulators.orderer import EmulatedOrderer, OrderPlan, planned_messages
 from emulators.place import BaudOption, ListenOption, Place, SerialOption, TcpOption, transport_of
 from emulators.running import Run, new_prefix, sentence, speaker, the_reactor
 from emulators.specimens import PANELS
@@ -26,7 +26,7 @@ from middleware.errors import MiddlewareError
 
 commands = typer.Typer()
 
-PanelOption = Annotated[str, typer.Option(help="Which tests: chem, count or immuno.")]
+PanelOption = Annotated[str, typer.Option(help=f"Which tests: {', '.join(PANELS)}.")]
 TubesOption = Annotated[int, typer.Option("--count", min=1, help="How many tubes.")]
 
 
@@ -51,8 +51,9 @@ def orders(  # noqa: PLR0913, PLR0917 - the arguments of a command are its optio
         _check_panel(panel)
     except ValueError as error:
         raise typer.BadParameter(sentence(error)) from error
-    plan = OrderPlan(count, seed, prefix or new_prefix(), panel, cancel_every, processing_id)
-    emulated = EmulatedOrderer(plan, transport, reactor, SystemClock())
+    plan = OrderPlan(count, seed, prefix or new_prefix(), panel, cancel_every)
+    messages = planned_messages(plan)
+    emulated = EmulatedOrderer(messages, transport, reactor, SystemClock(), processing_id)
     emulated.say = speaker("LIS", quiet)
     run = Run(reactor, emulated.stop, seconds)
     emulated.finished.addCallback(lambda _: run.end())

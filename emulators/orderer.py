@@ -7,21 +7,22 @@ Tubes are those of `specimens.SpecimenSource` under the same seed and prefix, so
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from emulators.specimens import PANELS, EmulatedSpecimen, SpecimenSource
+from emulators.order_messages import OrderLine, OrderMessage, order_message
+from emulators.specimens import PANELS, SpecimenSource
 from middleware.clock import Clock
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.make import make_transport
 from middleware.transport.settings import TransportSettings
 from middleware.transport.shim import Shim
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered
-from middleware.wire.hl7 import AckOutcome, Raw, classify, components, compose, parse, segment
+from middleware.wire.hl7 import AckOutcome, classify, parse
 from middleware.wire.link import Link
 from middleware.wire.mllp import MllpLink, MllpLinkOptions
 
@@ -32,7 +33,7 @@ _PROCESSING_ID = "D"
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
     """`count` tubes with the tests of `panel`; of every `cancel_every`th (0: none) the first test is cancelled after it
-    was ordered. `processing_id` is MSH-11.
+    was ordered.
     """
 
     count: int
@@ -40,28 +41,36 @@ class OrderPlan:
     prefix: str
     panel: str = "chem"
     cancel_every: int = 0
-    processing_id: str = _PROCESSING_ID
 
 
 class EmulatedOrderer:
-    """I am responsible that every order gets an answer."""
+    """I am responsible that every order gets an answer. `answered` is told of each: the message, and ORC-1 of each of
+    its lines; nothing but MSA may have come.
+    """
 
     def __init__(
-        self, plan: OrderPlan, transport: TransportSettings, reactor: Any, clock: Clock
+        self,
+        messages: Iterator[OrderMessage],
+        transport: TransportSettings,
+        reactor: Any,
+        clock: Clock,
+        processing_id: str = _PROCESSING_ID,
     ) -> None:
-        self.plan = plan
         self.answers: Counter[str] = Counter()  # ORC-1 of the answers
         self.refused: list[str] = []
         self.acknowledged = 0
         self.finished: Deferred[None] = Deferred()
         self.say: Callable[[str], None] = _say_nothing
+        self.answered: Callable[[OrderMessage, Sequence[str]], None] = _take_no_note
+        self._processing_id = processing_id
         self._reactor = reactor
         self._clock = clock
-        self._messages = self._compose_all()
-        self._current: tuple[str, bytes] | None = None
+        self._messages = messages
+        self._current: OrderMessage | None = None
+        self._text = b""
         self._send_id: int | None = None
         self._shim: Shim | None = None
-        self._transport = make_transport(transport, reactor, self, Random(plan.seed).random)
+        self._transport = make_transport(transport, reactor, self, Random(7).random)
 
     def start(self) -> None:
         """Connect and begin."""
@@ -117,7 +126,7 @@ class EmulatedOrderer:
         """`reply` is None when none came."""
         if self._current is None:
             return
-        control_id, _ = self._current
+        control_id = self._current.control_id
         verdict = classify(reply, control_id) if reply is not None else None
         if reply is None or verdict is None or verdict.outcome is AckOutcome.DEFERRED:
             self._reactor.callLater(RETRY_S, self._send)
@@ -128,6 +137,7 @@ class EmulatedOrderer:
         if verdict.outcome is AckOutcome.REFUSED:
             self.refused.append(f"{control_id}: {verdict.text}")
         self.say(f"{control_id}: {verdict.code} {' '.join(controls)} {verdict.text}".rstrip())
+        self.answered(self._current, controls)
         self._next()
 
     def _next(self) -> None:
@@ -136,56 +146,34 @@ class EmulatedOrderer:
             if not self.finished.called:
                 self.finished.callback(None)
             return
+        now = self._clock.utc_now()
+        self._text = order_message(self._current, self._processing_id, now)
         self._send()
 
     def _send(self) -> None:
         shim = self._shim
         if shim is None or not shim.is_open or self._current is None or self._send_id is not None:
             return
-        self._send_id = shim.send_message(self._current[1])
+        self._send_id = shim.send_message(self._text)
 
-    def _compose_all(self) -> Iterator[tuple[str, bytes]]:
-        source = SpecimenSource(self.plan.seed, self.plan.prefix)
-        for number in range(1, self.plan.count + 1):
-            tube = source.specimen(self.plan.panel)
-            tests = [test.code for test in PANELS[self.plan.panel]]
-            yield self._message(f"{self.plan.prefix}N{number}", tube, tests, "NW")
-            if self.plan.cancel_every and number % self.plan.cancel_every == 0:
-                yield self._message(f"{self.plan.prefix}C{number}", tube, tests[:1], "CA")
 
-    def _message(
-        self, control_id: str, tube: EmulatedSpecimen, tests: list[str], control: str
-    ) -> tuple[str, bytes]:
-        now = self._clock.utc_now().strftime("%Y%m%d%H%M%S+0000")
-        header = {
-            3: "EMULATED-LIS",
-            5: "LABWIRE",
-            7: now,
-            9: components("OML", "O33", "OML_O33"),
-            10: control_id,
-            11: self.plan.processing_id,
-            12: "2.5.1",
-        }
-        lines = [
-            segment("MSH", header),
-            segment(
-                "PID",
-                {
-                    3: components(tube.patient_id, "", "", "EMULATED"),
-                    5: components(*tube.patient_name.split("^")),
-                    7: tube.birth_date,
-                    8: tube.sex,
-                },
-            ),
-            segment("SPM", {1: "1", 2: Raw(tube.sample_id), 4: "SER", 17: now}),
-            segment("SAC", {3: tube.sample_id}),
-        ]
-        number = f"O{tube.sample_id}"
-        for test in tests:
-            lines.append(segment("ORC", {1: control, 2: number}))
-            lines.append(segment("OBR", {2: number, 4: components(test)}))
-        return control_id, compose(lines)
+def planned_messages(plan: OrderPlan) -> Iterator[OrderMessage]:
+    """What the plan says: every tube's orders, and behind some the cancel of its first test."""
+    source = SpecimenSource(plan.seed, plan.prefix)
+    for number in range(1, plan.count + 1):
+        tube = source.specimen(plan.panel)
+        placer = f"O{tube.sample_id}"
+        codes = [test.code for test in PANELS[plan.panel]]
+        ordered = tuple([OrderLine("NW", placer, code) for code in codes])
+        yield OrderMessage(f"{plan.prefix}N{number}", tube, ordered)
+        if plan.cancel_every and number % plan.cancel_every == 0:
+            cancelled = (OrderLine("CA", placer, codes[0]),)
+            yield OrderMessage(f"{plan.prefix}C{number}", tube, cancelled)
 
 
 def _say_nothing(_text: str) -> None:
     """Nobody listens."""
+
+
+def _take_no_note(_message: OrderMessage, _controls: Sequence[str]) -> None:
+    """Nobody keeps a book."""

@@ -54,6 +54,16 @@ PANELS: Mapping[str, tuple[EmulatedTest, ...]] = {
         EmulatedTest("FT4", "Thyroxine free", "pmol/L", 12, 22, 1),
         EmulatedTest("FERR", "Ferritin", "ug/L", 30, 400, 0),
     ),
+    "cardiac": (
+        EmulatedTest("TNT", "Troponin T", "ng/L", 3, 14, 1),
+        EmulatedTest("BNP", "Natriuretic peptide", "ng/L", 20, 125, 0),
+        EmulatedTest("CKMB", "Creatine kinase MB", "ug/L", 0.6, 6.2, 1),
+    ),
+    "vitamins": (
+        EmulatedTest("B12", "Vitamin B12", "pmol/L", 145, 569, 0),
+        EmulatedTest("FOL", "Folate", "nmol/L", 8.8, 45, 1),
+        EmulatedTest("VITD", "Vitamin D", "nmol/L", 50, 125, 0),
+    ),
 }
 
 

@@ -41,4 +41,22 @@ def test_a_demo_shows_what_flows_and_ctrl_c_twice_ends_it_with_a_verdict_and_lea
     assert "is stopping already" in rest
     assert "verdict: good" in rest
     assert rest.rstrip().endswith("demo: GOOD: every emulated result reached the LIS exactly once")
+    assert re.search(r"\d+ given to chem-2 when it asked, \d+ came back\n", rest)
     assert "Traceback" not in said + rest
+
+
+def test_what_the_lis_of_the_demo_orders_is_given_measured_and_comes_back() -> None:
+    """With a time limit it ends by itself, and says how it went with the orders."""
+    demo = subprocess.run(
+        [sys.executable, "-m", "middleware.cli", "demo", "--seconds", "15"],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    said = re.search(r"(\d+) tests ordered by the LIS, (\d+) given .*, (\d+) came", demo.stdout)
+    assert said is not None
+    ordered, given, back = map(int, said.groups())
+    assert ordered == 240
+    assert 0 < back <= given <= ordered  # a busy machine may end before the last tube

@@ -22,7 +22,7 @@ from drivers.protocols.law.work import (
 )
 from emulators.__main__ import app
 from emulators.law_analyzer import EmulatedLawAnalyzer, LawPlan
-from emulators.law_messages import Said, take_orders
+from emulators.law_messages import Said, Taking, take_orders
 from emulators.law_scenario import LawScenario, law_scenario_names, load_law_scenario
 from emulators.oracle import Book, Expectation, read_obligations
 from middleware.clock import SystemClock
@@ -192,15 +192,26 @@ def orders(*steps: WorkOrderStep) -> bytes:
 def test_a_cancelled_step_is_given_up_unless_it_was_measured() -> None:
     """CR before, UC after."""
     step = WorkOrderStep("W-1", "TSH", action=StepAction.CANCEL)
-    before = take_orders(orders(step), SAID, lambda _: False)
-    after = take_orders(orders(step), SAID, lambda _: True)
+    before = take_orders(orders(step), SAID, Taking(lambda _: False))
+    after = take_orders(orders(step), SAID, Taking(lambda _: True))
     assert [parse(one.answer).get("ORC-1") for one in (before, after)] == ["CR", "UC"]
+    assert [list(one.cancelled) for one in (before, after)] == [["W-1"], []]
+
+
+def test_a_step_that_it_does_not_do_is_refused_and_the_others_are_taken() -> None:
+    steps = WorkOrderStep("W-1", "TSH"), WorkOrderStep("W-2", "FT4")
+    taking = Taking(lambda _: False, lambda sample_id, code: (sample_id, code) == ("S-1", "TSH"))
+    taken = take_orders(orders(*steps), SAID, taking)
+    answers = [one.get("ORC-1") for one in parse(taken.answer).segments("ORC")]
+    assert answers == ["UA", "OK"]
+    assert taken.refused == [("S-1", "TSH")]
+    assert taken.steps == {"S-1": {"FT4": "W-2"}}
 
 
 @pytest.mark.parametrize("text", [b"", b"nonsense", b"MSH|^~\\&|A\rORC|NW\r"])
 def test_orders_that_cannot_be_read_are_refused(text: bytes) -> None:
     """AR or AE, never silence and never a crash."""
-    taken = take_orders(text, SAID, lambda _: False)
+    taken = take_orders(text, SAID, Taking(lambda _: False))
     assert parse(taken.answer).get("MSA-1") in ("AR", "AE")
     assert taken.steps == {}
 
