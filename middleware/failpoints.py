@@ -19,7 +19,7 @@ VARIABLE = "LABWIRE_FAILPOINT"
 
 
 class Step(StrEnum):
-    """Every step that a crash test can choose, in the order in which a result meets them."""
+    """Every step that a crash test can choose, in the order in which a result, and then an order, meets them."""
 
     FRAME_READ = "frame_read"
     BEFORE_COMMIT = "before_commit"
@@ -34,6 +34,24 @@ class Step(StrEnum):
     REPLY_READ = "reply_read"
     BEFORE_SETTLE = "before_settle"
     AFTER_SETTLE = "after_settle"
+    ORDERS_STORED = "orders_stored"
+    WORK_CLAIMED = "work_claimed"
+    WORK_SENT = "work_sent"
+    WORK_TAKEN = "work_taken"
+    WORK_SETTLED = "work_settled"
+    STATUS_WRITTEN = "status_written"
+
+
+OF_ORDERS = (
+    Step.ORDERS_STORED,
+    Step.WORK_CLAIMED,
+    Step.WORK_SENT,
+    Step.WORK_TAKEN,
+    Step.WORK_SETTLED,
+    Step.STATUS_WRITTEN,
+)
+"""Those that only orders meet: committed and not answered; work committed as a line's, written to its analyzer, taken
+by it, and that committed; what the LIS is told written into the outbox and not committed."""
 
 
 @dataclass(slots=True)

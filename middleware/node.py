@@ -7,7 +7,7 @@ nothing is acknowledged before all that happens afterwards is in place. Stop run
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,25 +22,34 @@ from middleware.line.captures import CaptureParts, Captures
 from middleware.line.habit_keeper import HabitKeeper
 from middleware.line.intake import Confirmations
 from middleware.line.line import Line, LineServices
+from middleware.line.order_inquiries import OrderInquiries
+from middleware.line.order_keeping import OrderKeeping
+from middleware.line.order_news import NewsOfOrders
 from middleware.line.supervisor import Supervisor
+from middleware.line.upstream import upstreams_of
 from middleware.monitor.capture_verbs import capture_verbs
 from middleware.monitor.certificates import CertificateWatch, tls_uses
 from middleware.monitor.control import ControlServer, Verb
 from middleware.monitor.http import MonitorServer, Probes
 from middleware.monitor.lock import NodeLock
+from middleware.monitor.order_verbs import order_verbs
 from middleware.monitor.status import StatusParts, snapshot
+from middleware.monitor.stored_status import connector_status, store_status
 from middleware.monitor.watch import Watch, WatchParts
 from middleware.observe import metrics
 from middleware.observe.events import NodeStarted, NodeStopped, SetupTaken
 from middleware.observe.health import Health, WarnableCode
+from middleware.pipeline import rule_proofs
 from middleware.pipeline.asked import CommandRefused
+from middleware.pipeline.claimers import claimers_of, terms_of
 from middleware.pipeline.commands import CHANGES, COMMANDS, Request, note_refusal, perform
 from middleware.pipeline.discovery import discover_checks
 from middleware.pipeline.mend import settle
-from middleware.pipeline.orders import claimers_of, serve_orders
+from middleware.pipeline.order_status import OrderTeller, TellerParts
+from middleware.pipeline.orders import serve_orders
 from middleware.pipeline.worker import Worker, WorkerParts
 from middleware.setup import ConnectorSetup, Setup
-from middleware.store import journal, meta, setups, work
+from middleware.store import meta, work
 from middleware.store.connection import Connection, Engine
 from middleware.store.engine import (
     DATABASE_FILE,
@@ -51,7 +60,6 @@ from middleware.store.engine import (
     open_readonly,
     upgrade,
 )
-from middleware.store.outbox import counts, oldest_waiting
 from middleware.store.reader import Reader
 from middleware.store.writer import JobPlace, WriteQueue, Writer, WriterTiming
 from middleware.transport.reactor import require_monotonic_time
@@ -159,16 +167,8 @@ class Node:
         with engine.connect() as conn, conn.begin():
             meta.identify(conn, setup.node.environment.value, now)
             work.free_all(conn, setup.node.name, now)
-            generation = setups.save(
-                conn,
-                setups.AppliedSetup(
-                    applied_at=now,
-                    author=self._parts.author,
-                    reason="node started",
-                    sha256=setup.source_sha256,
-                    body=setup.source_text,
-                ),
-            )
+            generation = rule_proofs.take(conn, setup, self._parts.author, "node started", now)
+            risk = rule_proofs.overridden(conn, setup)
             connectors = {
                 one.id: replace(one, lanes=lanes_in_force(conn, one.id, one.lanes))
                 for one in setup.connectors.values()
@@ -176,6 +176,8 @@ class Node:
             self._lanes_to_serve = {
                 one.id: lanes_to_serve(conn, one.id, one.lanes) for one in connectors.values()
             }
+        if risk:
+            self.health.raise_warning(WarnableCode.RULES_OVERRIDDEN, "", risk)
         return replace(setup, generation=generation, connectors=connectors)
 
     def _writable_changed(self, is_writable: bool, reason: str) -> None:
@@ -212,12 +214,20 @@ class Node:
         self._connectors: dict[str, Connector] = {}
         for one in self.setup.connectors.values():
             self._start_connector(one)
+        parts = TellerParts(
+            self._writer,
+            self._reader,
+            lambda: self.setup,
+            self._parts.clock,
+            self._parts.reactor,
+        )
+        self._ends.append(_as_async(OrderTeller(parts).start().stop))
 
     def _start_connector(self, one: ConnectorSetup) -> None:
         parts = self._parts
         connector = one.factory.make(one.id, one.settings, parts.reactor)
         self._connectors[one.id] = connector
-        serve_orders(connector, self._writer, parts.clock, lambda: self.setup)
+        serve_orders(connector, self._writer, parts.clock, lambda: self.setup, self.health)
         job = partial(settle, setup=lambda: self.setup)
         lanes = [
             Lane(
@@ -248,14 +258,25 @@ class Node:
         services = LineServices(
             parts.reactor, parts.clock, self._writer, self.health, confirmations, parts.random
         )
-        services = replace(services, claimers=claimers_of(setup))
+        services = replace(
+            services,
+            claimers=claimers_of(setup),
+            upstreams=upstreams_of(setup.lines, self._connectors, setup.node.name),
+        )
         lines = [
             Line(settings, setup.driver_of(settings.id), services)
             for settings in setup.lines.values()
         ]
         self._supervisor = Supervisor(lines, confirmations, parts.reactor)
+        fed = [line.downloads for line in lines]
+        news = NewsOfOrders(fed, self._reader, self._writer, parts.reactor)
+        self._ends.append(_as_async(news.start().stop))
         habits = HabitKeeper(lines, self._reader, self._writer, parts.clock, parts.reactor)
         self._ends.append(habits.start().stop)
+        keeping = OrderKeeping(services, partial(terms_of, setup), setup.node.name)
+        self._ends.append(keeping.start().stop)
+        asks = OrderInquiries(services, self._reader, setup.lines).start()
+        self._ends.append(_as_async(asks.stop))
         self._captures = self._make_captures()
         self._captures.open()
         self._ends.append(_as_async(self._captures.close))
@@ -265,10 +286,8 @@ class Node:
         control = ControlServer(parts.reactor, setup.node.data_dir, self._verbs())
         control.start()
         self._ends.append(control.stop)
-        if setup.monitor_listen is not None:
-            monitor = MonitorServer(
-                parts.reactor, setup.monitor_listen, parts.clock, self._probes()
-            )
+        if (place := setup.monitor_listen) is not None:
+            monitor = MonitorServer(parts.reactor, place, parts.clock, self._probes())
             monitor.start()
             self._ends.append(monitor.stop)
         self._supervisor.start()
@@ -288,6 +307,7 @@ class Node:
                 {one.id: one.alert_after_s for one in self.setup.connectors.values()},
                 self._supervisor.set_accepting,
                 CertificateWatch(list(tls_uses(self.setup)), self._parts.clock, self.health),
+                self.setup.qc,
             )
         )
 
@@ -319,8 +339,8 @@ class Node:
         parts = StatusParts(
             node=self._node_status,
             lines=self._supervisor.status,
-            connectors=self._connector_status,
-            store=self._store_status,
+            connectors=lambda: connector_status(self._connectors, self._reader),
+            store=lambda: store_status(self._writer, self._reader),
         )
         return snapshot(parts, self.health, self._parts.clock)
 
@@ -334,38 +354,13 @@ class Node:
             "setup_generation": self.setup.generation,
         }
 
-    def _connector_status(self) -> list[dict[str, Any]]:
-        def read(conn: Connection) -> list[dict[str, Any]]:
-            stored = counts(conn)
-            return [
-                {
-                    "connector": connector_id,
-                    **asdict(connector.status()),
-                    "messages": stored.get(connector_id, {}),
-                    "oldest_waiting_at": oldest_waiting(conn, connector_id),
-                }
-                for connector_id, connector in self._connectors.items()
-            ]
-
-        return self._reader.read_now(read)
-
-    def _store_status(self) -> dict[str, Any]:
-        return {
-            "is_writable": self._writer.is_writable,
-            "jobs_waiting": self._writer.waiting,
-            # Whether any, not how many: the worker keeps them few, and counting would not be free.
-            "has_messages_to_process": bool(
-                self._reader.read_now(lambda conn: journal.to_process(conn, 0, 1))
-            ),
-        }
-
     def _verbs(self) -> Mapping[str, Verb]:
         async def status(_arguments: Mapping[str, Any], _author: str) -> dict[str, Any]:
             return self.status()
 
         verbs: dict[str, Verb] = {"status": status}
-        for name in COMMANDS:
-            verbs[name] = partial(self._command, name)
+        verbs.update({name: partial(self._command, name) for name in COMMANDS})
+        verbs.update(order_verbs(self._supervisor, self._writer, self._parts))
         return {**verbs, **capture_verbs(self._captures, self._writer, self._parts.clock)}
 
     async def _command(

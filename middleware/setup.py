@@ -17,8 +17,14 @@ from pydantic import BaseModel
 from middleware.delivery.connector import ConnectorFactory, Renderer
 from middleware.driver.api import Driver
 from middleware.line.settings import LineSettings
+from middleware.review.people import ReviewSettings
+from middleware.review.quality import SiteQc
+from middleware.review.reflex import ReflexRule
 from middleware.routing.codes import LineCodes
 from middleware.routing.rules import Route
+from middleware.rules.book import RuleBook
+from middleware.rules.criteria import Index
+from middleware.rules.rule_set import RuleSet
 
 
 class Environment(StrEnum):
@@ -51,6 +57,8 @@ class NodeSettings:
     database: str | None = field(default=None, repr=False)  # may hold a password
     time_zone: str = "UTC"
     capture_keep_days: int = 7
+    orders_keep_days: int = 30
+    orders_delete_after_days: int = 400
 
     @property
     def processing_id(self) -> str:
@@ -75,6 +83,18 @@ class ConnectorSetup:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteRules:
+    """The rules of one file and of those that it includes, compiled. `texts` are the files by name, as they were read;
+    `indices` says which test codes are serum indices.
+    """
+
+    rule_set: RuleSet
+    book: RuleBook
+    texts: Mapping[str, str]
+    indices: Mapping[str, Index]
+
+
+@dataclass(frozen=True, slots=True)
 class ListenAddress:
     """An address of ours; port 0 lets the system choose."""
 
@@ -92,7 +112,8 @@ class Setup:
     `drivers` is keyed by driver id and has every driver that a line names. The time zone of each
     line is filled in from the node's. No route means every result goes to every connector.
     `source_text` is the settings file as it was read, with secrets as references, and after it, as remarks, the tables
-    of test codes. `codes` has the table of each line that has one.
+    of test codes and the files of rules. `codes` has the table of each line that has one,
+    `panels` the tests of each panel of the LIS. `rules` are in force; those of `candidate` are tried without effect.
     """
 
     generation: int
@@ -106,6 +127,12 @@ class Setup:
     source_text: str
     source_sha256: str
     codes: Mapping[str, LineCodes] = field(default_factory=dict)
+    panels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reflexes: tuple[ReflexRule, ...] = ()
+    review: ReviewSettings = field(default_factory=ReviewSettings)
+    rules: SiteRules | None = None
+    candidate: SiteRules | None = None
+    qc: SiteQc | None = None
 
     def driver_of(self, line: str) -> Driver:
         """The driver of a line; KeyError when this setup has no such line."""

@@ -1,5 +1,7 @@
 """`labwire demo`: emulated analyzers, a node and an emulated LIS as processes of their own; and a verdict.
 
+The LIS orders some tubes first; one of the analyzers asks for them and measures what it is given.
+
 Ctrl-C, SIGTERM and a closed terminal only ask for the end; the demo looks for that between its steps, so that no
 moment of it leaves a process behind.
 """
@@ -25,20 +27,31 @@ from typing import Any
 
 import middleware
 from middleware.errors import MiddlewareError, SettingsError
+from middleware.model import StepState
 from middleware.monitor.control_client import call
+from middleware.store import order_views
+from middleware.store.engine import database_url, open_readonly
+from middleware.store.order_views import StepFilter
 
 SETTINGS = Path(middleware.__file__).resolve().parents[1] / "config" / "demo.toml"
 # Which emulator stands for each line's analyzer, and which scenario it plays; the line's transport says who dials.
 ANALYZERS = {
     "chem-1": ("analyzer", "steady"),
+    "chem-2": ("asking", ""),
     "haem-1": ("analyzer", "haematology"),
     "immuno-1": ("law", "steady"),
 }
 PLACES = {"tcp_listen": "--tcp", "tcp_connect": "--listen", "serial": "--serial"}
 CABLE = "demo-cable"
+ORDERED = "ORDERED-"
+"""The ids of the tubes that the LIS orders begin so."""
+
+TUBES = 20
+GIVEN = frozenset({StepState.SENT, StepState.IN_PROCESS, StepState.RESULTED})
 _PORT = re.compile(r"(port = |127\.0\.0\.1:)(\d+)")
 TELL_EVERY_S = 5.0
 START_LIMIT_S = 30.0
+ORDER_LIMIT_S = 30.0
 FINISH_LIMIT_S = 20.0
 END_LIMIT_S = 15.0
 
@@ -49,6 +62,7 @@ class Demo:
 
     folder: Path
     children: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+    may_finish: set[str] = field(default_factory=set)  # those whose work comes to an end
 
     @property
     def settings(self) -> Path:
@@ -89,8 +103,11 @@ class Demo:
         self.children = [one for one in self.children if one not in ending]
 
     def ended_early(self) -> str:
-        """The name of a process that ended by itself, or ""."""
-        return next((name for name, child in self.children if child.poll() is not None), "")
+        """The name of a process that ended by itself and should not have, or ""."""
+        ended = [
+            (name, code) for name, child in self.children if (code := child.poll()) is not None
+        ]
+        return next((name for name, code in ended if code or name not in self.may_finish), "")
 
 
 @dataclass
@@ -185,21 +202,39 @@ def _start(running: Demo, tables: dict[str, Any], ending: Ending) -> list[str]:
     )
     _lay_cable(running, tables)
     running.spawn("node", "middleware.cli", "run", "-c", str(running.settings))
-    if not _node_answers(running, ending):
+    if not _node_answers(running, ending) or not _order(running, lis, ending):
         return []
     command = os.path.relpath(Path(sys.executable).parent / "labwire")
     _say(
-        "three emulated analyzers -> Labwire -> LIS: ASTM over TCP, ASTM over serial, LAW over MLLP"
+        "four emulated analyzers -> Labwire -> LIS: two ASTM over TCP, ASTM over serial, LAW over MLLP"
     )
     _say("quality control and host queries stay in Labwire; everything else goes on to the LIS")
-    _say(
-        "no orders are known here: an analyzer that asks hears that there is no work, and measures"
-    )
+    _say(f"the LIS ordered {TUBES} tubes: chem-2 asks for each, and measures what is ordered")
     _say(f"metrics  http://{tables['monitor']['listen']}/metrics")
     _say(f"look inside, while it runs:  {command} messages list -c {running.settings}")
     for line in tables["line"]:
         _start_analyzer(running, line)
     return [str(line["id"]) for line in tables["line"]]
+
+
+def _order(running: Demo, lis: dict[str, Any], ending: Ending) -> bool:
+    """The LIS orders its tubes, before anybody asks for them; False when the end was asked for meanwhile."""
+    address = f"{lis['host']}:{lis['orders']['port']}"
+    words = ("--tcp", address, "--count", str(TUBES), "--prefix", ORDERED, "--processing-id", "T")
+    orders = running.spawn("LIS that orders", "emulators", "orders", *words, "--quiet")
+    until = time.monotonic() + ORDER_LIMIT_S
+    while orders.poll() is None:
+        if ending.is_asked:
+            return False
+        if time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    running.end(["LIS that orders"])
+    if orders.returncode or not _ordered(running):
+        raise MiddlewareError(
+            "the demo's orders were not taken", what_to_do="Read its lines above."
+        )
+    return True
 
 
 def _lay_cable(running: Demo, tables: dict[str, Any]) -> None:
@@ -217,11 +252,13 @@ def _start_analyzer(running: Demo, line: dict[str, Any]) -> None:
     place = [PLACES[transport["type"]], f"127.0.0.1:{transport['port']}"]
     if transport["type"] == "serial":
         place = ["--serial", str(running.cable[1]), "--baud", str(transport["baud"])]
-    running.spawn(
-        f"analyzer {line['id']}", "emulators", command, line["id"], *place,
-        "--scenario", scenario, "--obligations", str(running.obligations(line["id"])),
-        "--prefix", f"{line['id'].upper()}-",  # no two analyzers have the same tube
-    )  # fmt: skip
+    name = f"analyzer {line['id']}"
+    course = ["--scenario", scenario, "--prefix", f"{line['id'].upper()}-"]  # tubes of its own
+    if command == "asking":
+        course = ["--count", str(TUBES), "--prefix", ORDERED]
+        running.may_finish.add(name)
+    kept = ["--obligations", str(running.obligations(line["id"]))]
+    running.spawn(name, "emulators", command, line["id"], *place, *course, *kept)
 
 
 def _node_answers(running: Demo, ending: Ending) -> bool:
@@ -271,12 +308,30 @@ def _sentence(status: dict[str, Any]) -> str:
     )
 
 
+def _ordered(running: Demo) -> list[dict[str, Any]]:
+    """The tests that the LIS ordered, as they stand."""
+    engine = open_readonly(database_url(running.folder / "data", None))
+    try:
+        with engine.connect() as conn:
+            return order_views.listing(conn, StepFilter(limit=10_000))
+    finally:
+        engine.dispose()
+
+
+def _sentence_of_orders(running: Demo) -> str:
+    rows = _ordered(running)
+    given = sum(row["state"] in GIVEN for row in rows)
+    back = sum(row["state"] == StepState.RESULTED for row in rows)
+    return f"{len(rows)} tests ordered by the LIS, {given} given to chem-2 when it asked, {back} came back"
+
+
 def _finish(running: Demo, lines: Sequence[str]) -> bool:
     """Let what is under way arrive, stop everything, and ask the oracle."""
     running.end([f"analyzer {line}" for line in lines])
     _wait_until(lambda: _is_drained(_status(running)))
     status = _status(running)
     _say(_sentence(status))
+    _say(_sentence_of_orders(running))
     running.end(["node"])  # before the cable is pulled
     running.end()
     obligations = [

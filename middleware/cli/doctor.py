@@ -169,6 +169,7 @@ def _node_and_peers(site: Site) -> Iterator[Sign]:
         text = f"{one['peer']} {one['state']}" + (
             f"; {one['last_error']}" if one["last_error"] else ""
         )
+        text += "".join([f"; {one[way]}" for way in ("orders", "asked") if one.get(way)])
         is_open = one["state"] == TransportState.OPEN
         yield Sign(f"connector {one['connector']}", is_open, text, _ASK_THE_LIS)
 

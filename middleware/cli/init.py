@@ -32,6 +32,8 @@ release = "hold_all"              # every result waits for a person; later "auto
 transport = {{ type = "tcp_listen", host = "127.0.0.1", port = 4010 }}
 # We connect to the analyzer:
 # transport = {{ type = "tcp_connect", host = "10.1.2.3", port = 4010 }}
+# It asks what is ordered for a tube; results that nobody ordered wait for a person:
+# orders = {{ unordered = "hold" }}  # it does not ask and waits to be told: {{ download = "on_order" }}
 
 # The LIS: HL7 v2 over MLLP.
 [[connector]]
@@ -39,6 +41,7 @@ id = "lis"
 type = "hl7_mllp"
 host = "127.0.0.1"
 port = 2576
+# orders = {{ port = 2577 }}        # the LIS also sends orders, to this port of ours
 
 [monitor]
 listen = "127.0.0.1:9464"         # /metrics, /healthz and /readyz; no password: keep it on loopback

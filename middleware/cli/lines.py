@@ -6,8 +6,9 @@ from typing import Any
 
 from middleware.cli import show
 from middleware.cli.options import DEFAULT_SETTINGS, ConfigOption, JsonOption
-from middleware.cli.site import open_site
+from middleware.cli.site import Site, open_site
 from middleware.cli.status import START_IT, line_row, status_of
+from middleware.line.order_settings import Download
 
 _COLUMNS = (
     ("line", "line"),
@@ -22,6 +23,7 @@ _COLUMNS = (
     ("frames", "frames"),
     ("connections", "connections"),
     ("second connection", "second_connection"),
+    ("work sent unasked", "unasked"),
     ("bytes in", "bytes_in"),
     ("bytes out", "bytes_out"),
     ("last trouble", "trouble"),
@@ -37,7 +39,8 @@ def lines(config: ConfigOption = DEFAULT_SETTINGS, as_json: JsonOption = False) 
         items = [show.with_iso_times(one) for one in found]
         show.document("lines", items, is_running=snapshot["is_running"])
     elif found:
-        show.table(_COLUMNS, [_row(line_row(one, site)) for one in found])
+        rows = [line_row(one, site) | {"unasked": _unasked(one, site)} for one in found]
+        show.table(_COLUMNS, [_row(row) for row in rows])
     else:
         show.say("The settings name no line.")
     if not snapshot["is_running"] and not as_json:
@@ -51,3 +54,20 @@ def _row(line: dict[str, Any]) -> dict[str, Any]:
         else value
         for key, value in line.items()
     }
+
+
+def _unasked(line: dict[str, Any], site: Site) -> str:
+    """How work goes to an analyzer that did not ask; "" where it does not."""
+    orders = line.get("orders") or {}
+    download = orders.get("download", Download.OFF)
+    if download == Download.OFF:
+        return ""
+    said = [f"{download}: {orders.get('sent', 0)} tests"]
+    said += [
+        f"{orders[key]} {words}"
+        for key, words in (("refused", "refused"), ("not_taken", "tubes not taken"))
+        if orders.get(key)
+    ]
+    if orders.get("next_try_at"):
+        said.append(f"next try {show.moment(orders['next_try_at'], site.zone)}")
+    return ", ".join(said)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from middleware.model import ReleaseState
+from middleware.model import MessageKind, ReleaseState
 from middleware.store.schema import JournalState, OutboxState
 
 Row = Mapping[str, Any]
@@ -61,7 +61,10 @@ def _processed(entry: Row, results: Sequence[Row]) -> Step:
         return Step(at or entry["received_at"], f"a host query, not answered: {reason}")
     if at is None or state == JournalState.RECEIVED:
         return Step(None, "waits to be processed")
-    return Step(at, f"processed under setup {entry['setup_generation']}: {_made(results)}")
+    is_order = entry.get("kind") == MessageKind.ORDER and not results
+    stored = entry["reason"] or "its orders are in `labwire orders list`"
+    made = stored if is_order else _made(results)
+    return Step(at, f"processed under setup {entry['setup_generation']}: {made}")
 
 
 def _ack(entry: Row) -> str:

@@ -133,8 +133,9 @@ def wire_lines(wire: bytes) -> str:
 def _say_head(view: MessageView, zone: tzinfo) -> None:
     entry = view.entry
     show.say(f"Message {entry['id']} of line {entry['line']}", "bold")
+    driver = f", driver {entry['driver']}" if entry["driver"] else ""  # a LIS's messages have none
     facts = [
-        f"received      {show.moment(entry['received_at'], zone)}, driver {entry['driver']}",
+        f"received      {show.moment(entry['received_at'], zone)}{driver}",
         f"state         {entry['state']}, kind {entry['kind']}, {entry['result_count'] or 0} results",
     ]
     if entry["file_name"]:

@@ -1,4 +1,4 @@
-"""`labwire results list|show|release|reject`: results, and what a person decides about those that are held."""
+"""`labwire results list|show|release`: results; what else a person decides about them is beside this."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from middleware.cli import show
+from middleware.cli import result_words, results_again, results_reject, results_values, show
 from middleware.cli.options import (
     DEFAULT_SETTINGS,
     AuthorOption,
@@ -21,7 +21,7 @@ from middleware.cli.options import (
 from middleware.cli.site import open_site
 from middleware.errors import StoreError
 from middleware.model import ReleaseState
-from middleware.store import outbox, results
+from middleware.store import order_views, outbox, results
 from middleware.store.results import ResultFilter
 
 app = typer.Typer(help="Results and decisions about them.", no_args_is_help=True)
@@ -51,10 +51,13 @@ def list_results(
     sample: Annotated[str | None, typer.Option(help="Of this sample id only.")] = None,
     message: Annotated[int | None, typer.Option(help="Of this message only.")] = None,
     before: Annotated[int | None, typer.Option(help="Older than this id.")] = None,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Rejected, with a result of the test still to come.")
+    ] = False,
     limit: LimitOption = 50,
 ) -> None:
     """List results, the newest first."""
-    wanted = ResultFilter(state, line, sample, message, before, limit)
+    wanted = ResultFilter(state, line, sample, message, before, limit, pending)
     rows = open_site(config).read(lambda conn: results.listing(conn, wanted))
     items = [show.for_json(row) for row in rows]
     if as_json:
@@ -74,22 +77,28 @@ def show_result(
     """Show one result with everything that is known of it, and the messages that carried it."""
     site = open_site(config)
 
-    def read(conn: Any) -> tuple[dict[str, Any] | None, list[int]]:
+    def read(conn: Any) -> tuple[dict[str, Any] | None, list[int], dict[str, Any] | None]:
         row = results.get(conn, number)
-        return row, [sent for sent, _ in outbox.for_results(conn, [number])]
+        step = row["work_order_step_id"] if row is not None else None
+        steps = order_views.by_ids(conn, [step]) if step is not None else []
+        sent = [message for message, _ in outbox.for_results(conn, [number])]
+        return row, sent, steps[0] if steps else None
 
-    row, sent = site.read(read)
+    row, sent, step = site.read(read)
     if row is None:
         raise StoreError(f"there is no result {number}", what_to_do="See `labwire results list`.")
-    item = show.for_json(row) | {"outbox_numbers": sent}
+    said = result_words.sentence(row, step)
+    item = show.for_json(row) | {"outbox_numbers": sent, "in_words": said}
     if as_json:
         show.document("result", [item])
         return
     filled = [
         {"field": key, "value": value if isinstance(value, str | int | float) else _text(value)}
         for key, value in item.items()
-        if value not in (None, "", [])
+        if key != "in_words" and value not in (None, "", [])
     ]
+    if said:
+        show.say(said)
     show.table((("field", "field"), ("value", "value")), filled)
 
 
@@ -98,13 +107,17 @@ def release(
     numbers: IdsArgument,
     config: ConfigOption = DEFAULT_SETTINGS,
     as_json: JsonOption = False,
+    yes_all: Annotated[
+        int | None, typer.Option(metavar="COUNT", help="How many they are, where they are many.")
+    ] = None,
     reason: ReasonOption = "",
     author: AuthorOption = None,
 ) -> None:
     """Release held results to the LIS, in your name."""
-    answer = open_site(config).change(
-        "results.release", {"ids": numbers, "reason": reason}, author_or_login(author)
-    )
+    arguments: dict[str, Any] = {"ids": numbers, "reason": reason}
+    if yes_all is not None:
+        arguments["count"] = yes_all
+    answer = open_site(config).change("results.release", arguments, author_or_login(author))
     if as_json:
         items = [{"id": one} for one in answer["released"]]
         show.document("released", items, messages=answer["messages"])
@@ -114,22 +127,9 @@ def release(
         show.say(f"Queued for the LIS: {', '.join(map(str, answer['messages']))}.")
 
 
-@app.command("reject")
-def reject(
-    numbers: IdsArgument,
-    config: ConfigOption = DEFAULT_SETTINGS,
-    as_json: JsonOption = False,
-    reason: ReasonOption = "",
-    author: AuthorOption = None,
-) -> None:
-    """Reject held results: they stay here and are never sent."""
-    answer = open_site(config).change(
-        "results.reject", {"ids": numbers, "reason": reason}, author_or_login(author)
-    )
-    if as_json:
-        show.document("rejected", [{"id": one} for one in answer["rejected"]])
-    else:
-        show.say(f"Rejected: {', '.join(map(str, answer['rejected']))}.")
+app.add_typer(results_reject.app)
+app.add_typer(results_values.app)
+app.add_typer(results_again.app)  # its commands are these, without a name of their own
 
 
 def _why(item: dict[str, Any]) -> str:

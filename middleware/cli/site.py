@@ -19,6 +19,7 @@ from middleware.monitor.control_client import NoNodeRuns, call
 from middleware.monitor.lock import NodeLock
 from middleware.pipeline.asked import CommandRefused
 from middleware.pipeline.commands import Request, note_refusal, perform
+from middleware.pipeline.rule_proofs import RULE_COMMANDS, take
 from middleware.settings.build import build_setup, node_settings
 from middleware.settings.faults import read_model
 from middleware.settings.installed import installed_for
@@ -26,7 +27,7 @@ from middleware.settings.load import Loaded, load
 from middleware.settings.problems import errors_in
 from middleware.settings.schema import NodeTable
 from middleware.setup import NodeSettings, Setup
-from middleware.store import meta, setups
+from middleware.store import meta
 from middleware.store.connection import Connection
 from middleware.store.engine import (
     admit_one_writer,
@@ -35,7 +36,6 @@ from middleware.store.engine import (
     open_engine,
     open_readonly,
 )
-from middleware.store.setups import AppliedSetup
 
 T = TypeVar("T")
 
@@ -100,11 +100,10 @@ class Site:
 
         def request(conn: Connection) -> Request:
             meta.identify(conn, setup.node.environment.value, now)
-            applied = AppliedSetup(
-                now, author, f"{verb} with no node running", setup.source_sha256, setup.source_text
-            )
-            in_force = replace(setup, generation=setups.save(conn, applied))
-            return Request(verb, arguments, author, in_force, now)
+            if verb in RULE_COMMANDS:  # it speaks of rules, and brings none into force
+                return Request(verb, arguments, author, setup, now)
+            generation = take(conn, setup, author, f"{verb} with no node running", now)
+            return Request(verb, arguments, author, replace(setup, generation=generation), now)
 
         with NodeLock(self.node.data_dir):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -13,7 +14,15 @@ from middleware.errors import StoreError
 from middleware.monitor.control_client import NoNodeRuns
 from middleware.monitor.status import plain
 from middleware.review.times import in_words
-from middleware.store import journal, order_views, outbox, results
+from middleware.store import (
+    calls,
+    journal,
+    order_views,
+    outbox,
+    qc_lists,
+    results,
+    suspensions,
+)
 from middleware.store.connection import Connection
 from middleware.store.schema import OutboxState
 
@@ -93,6 +102,10 @@ def _without_node(site: Site) -> dict[str, Any]:
 
 
 _LOOK_AT = {
+    "open_calls": "labwire calls list",
+    "results_to_look_at_again": "labwire qc lookback",
+    "pending_results": "labwire results list --pending",
+    "release_stops": "labwire stop-release --list",
     "refused_orders": "labwire orders list --state refused",
     "held_results": "labwire results list --state held",
     "unreadable_messages": "labwire messages list --state unreadable",
@@ -110,6 +123,11 @@ def _stopped_line(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _address(table: dict[str, Any]) -> str:
+    """As a running line says it: a port of this machine, a folder, or HOST:PORT."""
+    if table.get("type") == "serial":
+        return str(table.get("port", "?"))
+    if "folder" in table:
+        return str(table["folder"])
     return f"{table.get('host', LOOPBACK)}:{table.get('port', '?')}"
 
 
@@ -132,7 +150,15 @@ def _waiting_for_people(site: Site) -> dict[str, int]:
             for state, number in journal.counts_for_people(conn).items()
         }
         refused = order_views.refused_count(conn)
-        return {**messages, "held_results": results.held_count(conn), "refused_orders": refused}
+        return {
+            **messages,
+            "held_results": results.held_count(conn),
+            "refused_orders": refused,
+            "open_calls": calls.open_since(conn)[0],
+            "results_to_look_at_again": qc_lists.look_back_count(conn),
+            "pending_results": results.pending_count(conn),
+            "release_stops": len(suspensions.in_force(conn)),
+        }
 
     try:
         return {key: number for key, number in site.read(count).items() if number}
@@ -155,6 +181,8 @@ def _say(snapshot: dict[str, Any], site: Site) -> None:
     show.table(_LINES, [line_row(one, site) for one in snapshot["lines"]])
     show.say("")
     show.table(_CONNECTORS, [_connector_row(one, site) for one in snapshot["connectors"]])
+    for text in ways_of_orders(snapshot["connectors"]):
+        show.say(text)
     waiting = snapshot["waiting_for_a_person"]
     if waiting:
         said = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in waiting.items())
@@ -162,6 +190,16 @@ def _say(snapshot: dict[str, Any], site: Site) -> None:
         for key, command in _LOOK_AT.items():
             if key in waiting:
                 show.say(f"  {command}")
+
+
+def ways_of_orders(connectors: Sequence[dict[str, Any]]) -> list[str]:
+    """How each connector receives orders and asks for them, a sentence each."""
+    return [
+        f"{one['connector']}: {said}."
+        for one in connectors
+        for way in ("orders", "asked")
+        if (said := one.get(way))
+    ]
 
 
 def line_row(line: dict[str, Any], site: Site) -> dict[str, Any]:

@@ -278,7 +278,7 @@ class Lane:
                 DeliverySettled(
                     self.connector_id, outcome.kind.value, max(0.0, now - row.received_at), each
                 ).emit()
-                if self._streak.accepted():
+                if row.has_results and self._streak.accepted():
                     self._clear(WarnableCode.LANE_PAUSED)
             else:
                 DeliverySettled(self.connector_id, outcome.kind.value, None, each).emit()
@@ -290,7 +290,8 @@ class Lane:
 
     def _note_refusal(self, row: ClaimedRow, outcome: Outcome) -> None:
         self._warn(WarnableCode.LIS_REFUSES, f"message {row.number} was refused ({outcome.code})")
-        if self._streak.refused(row.sample_id):
+        # A LIS that wants no word of its orders may want the results, and the other way round.
+        if row.has_results and self._streak.refused(row.sample_id):
             self._warn(WarnableCode.LANE_PAUSED, "")
 
     def _warn(self, code: WarnableCode, text: str) -> None:

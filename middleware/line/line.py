@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import asdict
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from middleware.clock import Clock
 from middleware.driver.api import NO_CONTEXT, Driver, LinkContext
 from middleware.line.behaviour import Behaviour
+from middleware.line.download import Downloads
 from middleware.line.files import make_line_link, tell_file_trouble
-from middleware.line.intake import Confirmations, Intake, IntakeServices
-from middleware.line.query import Asked, QueryAnswers, QueryServices
+from middleware.line.intake import Intake
+from middleware.line.outbound import Outbound
+from middleware.line.query import Asked, QueryAnswers
 from middleware.line.refusals import tell_refusal
 from middleware.line.relay import make_relay
+from middleware.line.services import LineServices as LineServices
 from middleware.line.settings import LineSettings
 from middleware.line.status import UP, LineState, LineStatus
 from middleware.line.tally import Tally
 from middleware.line.trouble import tell_trouble
-from middleware.line.work import LineWork
 from middleware.observe.events import (
     ConnectionSeen,
     LineConnection,
     LineStateChanged,
 )
-from middleware.observe.health import Health, WarnableCode
-from middleware.store.work import Claimer
-from middleware.store.writer import Writer
+from middleware.observe.health import WarnableCode
 from middleware.transport.base import (
     ConnectionOutcome,
     FileTrouble,
-    Transport,
-    TransportOwner,
     TransportState,
 )
 from middleware.transport.capture import Capture
-from middleware.transport.make import make_transport
-from middleware.transport.settings import Connection, TcpListenSettings, TransportSettings
+from middleware.transport.settings import Connection, TcpListenSettings
 from middleware.transport.shim import Shim
 from middleware.transport.tls_gauge import gauge_peer
 from middleware.wire.events import (
@@ -58,32 +54,6 @@ DRAIN_WITHIN_S = 3.0
 # connects for each message does not fill the log. The first connection is logged at once.
 LOG_AFTER_S = 10.0
 
-TransportMaker = Callable[[TransportSettings, Any, TransportOwner, Callable[[], float]], Transport]
-
-
-@dataclass(frozen=True, slots=True)
-class LineServices:
-    """What a line needs of the node. `random` gives numbers from 0 to 1 (jitter of reconnects)."""
-
-    reactor: Any
-    clock: Clock
-    writer: Writer
-    health: Health
-    confirmations: Confirmations
-    random: Callable[[], float]
-    make_transport: TransportMaker = make_transport
-    claimers: Mapping[str, Claimer] = field(default_factory=dict)  # of lines that may be given work
-
-    def for_intake(self) -> IntakeServices:
-        """What the line's intake needs of these."""
-        return IntakeServices(self.writer, self.reactor, self.clock, self.confirmations)
-
-    def for_answers(self) -> QueryServices:
-        """What answering host queries needs of these."""
-        clock = self.clock
-        work = LineWork(self.writer, self.claimers, lambda: clock.utc_now().timestamp())
-        return QueryServices(self.writer, clock, self.reactor.seconds, work)
-
 
 class Line:
     """I am responsible for one analyzer's connection; what it sends goes to my intake."""
@@ -101,8 +71,11 @@ class Line:
             settings.id, driver, services.for_intake(), self.behaviour, self._message_accepted
         )
         self._intake.on_wrong_analyzer = self._another_spoke
-        answering = services.for_answers()
-        self._queries = QueryAnswers(settings, driver, answering)
+        self._queries = QueryAnswers(settings, driver, services.for_answers())
+        self._queries.share_steps(self._given_by_query, self._under_way)
+        parts = services.for_downloads(settings, lambda: self._carrier.outbound)
+        self.downloads = Downloads(settings, driver, parts)
+        self.outbound = Outbound(self.downloads, self.behaviour, self._queries)
         if settings.relay is None:  # else the present host answers
             self._intake.on_query = self._answer
         self.find_line: Callable[[str], Line | None] | None = None  # the supervisor's
@@ -150,6 +123,7 @@ class Line:
 
     async def stop(self) -> None:
         """End in good order: a running session may finish (bounded), then the connection closes."""
+        self.downloads.stop()
         shim = self._shim
         if shim is not None:
             shim.set_accepting(False)
@@ -201,6 +175,7 @@ class Line:
             frames=self._tally.frames(),
             bytes_in=self._tally.bytes_in,
             bytes_out=self._tally.bytes_out,
+            orders=asdict(self.downloads.status()),
             second_connection=getattr(self.settings.transport, "second_connection", ""),
             **asdict(self.behaviour.status()),
         )
@@ -250,11 +225,13 @@ class Line:
         self._tally.begin()
         self._apply_accepting()
         self._relay.analyzer_opened(shim)
+        self.outbound.opened(shim)
 
     def connection_closed(self, shim: Shim, reason: str) -> None:
         """Gone: count the rest."""
         self._intake.forget(shim)
         self._queries.forget(shim)
+        self.outbound.closed(shim)
         self._relay.analyzer_closed(shim)
         if shim is self._shim:
             self.flush_counts()
@@ -289,22 +266,39 @@ class Line:
                 ):  # some links open their session with the connection: it proves nothing
                     self._prove()
             elif isinstance(event, MessageDelivered | MessageNotDelivered):
-                self._queries.heard(shim, event)
                 if isinstance(event, MessageDelivered):
                     self._prove()
+                self._queries.heard(shim, event)
+                self.outbound.heard(shim, event)
             else:
                 self._last_error = tell_trouble(self.id, event) or self._last_error
-        if self._settled and shim.link.is_neutral:
+        if (self._settled or self.outbound.waiting) and shim.link.is_neutral:
             self._announce_settled()
+            self.outbound.free()
 
     # -- inside -----------------------------------------------------------------------------------
 
     def _answer(self, shim: Shim, asked: Asked) -> None:
-        there = self.find_line(self.settings.answers_on) if self.find_line is not None else None
-        if there is None:
+        there = self._carrier
+        if there is self:
             self._queries.answer(shim, asked)
         else:
             there.answer_here(asked)
+
+    @property
+    def _carrier(self) -> Line:
+        """The line whose connection takes answers and orders for this one's analyzer."""
+        return self._named(self.settings.answers_on) or self
+
+    def _named(self, line_id: str) -> Line | None:
+        return self.find_line(line_id) if self.find_line is not None else None
+
+    def _given_by_query(self, line_id: str, steps: Collection[int]) -> None:
+        """An answer on this connection carries steps of that line."""
+        (self._named(line_id) or self).downloads.given_by_query(steps)
+
+    def _under_way(self, line_id: str) -> Collection[int]:
+        return (self._named(line_id) or self).downloads.under_way
 
     def _link_context(self) -> LinkContext:
         return LinkContext(self._services.clock.utc_now, self.settings.time_zone or "UTC")
@@ -328,6 +322,7 @@ class Line:
         if self.state is LineState.OPEN and not self.behaviour.is_another:
             self._change(LineState.CONNECTED, self._detail)
             self._services.health.clear(WarnableCode.LINE_DRIVER_FAULT, self.id)
+            self.outbound.proved()
 
     def _change(self, state: LineState, detail: str) -> None:
         self._detail = detail

@@ -20,6 +20,7 @@ class Unordered(StrEnum):
 
     FORWARD = "forward"
     HOLD = "hold"
+    ASK = "ask"
 
 
 class IdentifiedBy(StrEnum):
@@ -66,7 +67,8 @@ class LineOrders(BaseModel):
     unordered: Unordered = Field(
         default=Unordered.FORWARD,
         description=(
-            "Results that no order of the store asks for: `forward`, as the release mode says, or `hold` for a person."
+            "Results that no order of the store asks for: `forward`, as the release mode says, `hold` for a person, or "
+            "`ask`: hold, and ask the connector `ask` for the orders of the tube."
         ),
     )
     identified_by: IdentifiedBy = Field(
@@ -87,3 +89,23 @@ class LineOrders(BaseModel):
         le=60,
         description="Seconds that the LIS has to answer; then the analyzer is told that there is no work.",
     )
+
+    @property
+    def holds_unordered(self) -> bool:
+        """A result that no order asks for waits for a person."""
+        return self.unordered is not Unordered.FORWARD
+
+    @property
+    def asks_unordered(self) -> bool:
+        """Such a result makes the node ask the LIS for the tube's orders."""
+        return self.unordered is Unordered.ASK
+
+    @property
+    def names_tubes(self) -> bool:
+        """The sample ids of the line name tubes, and not patients."""
+        return self.identified_by is IdentifiedBy.SAMPLE
+
+    @property
+    def sends_unasked(self) -> bool:
+        """Work and changes go to the analyzer without a query, now or when a person says so."""
+        return self.download is not Download.OFF

@@ -13,13 +13,14 @@ no message carries, is free again. A line without work to give is answered that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from middleware import failpoints
 from middleware.clock import Clock
 from middleware.driver.api import (
     AnswerContext,
@@ -32,7 +33,23 @@ from middleware.driver.api import (
     StepReadingDriver,
 )
 from middleware.errors import MiddlewareError
+from middleware.failpoints import Step
+from middleware.line.answer_words import (
+    ANSWERED_CANCEL,
+    ANSWERED_NEGATIVE,
+    ANSWERED_NOT_WORK,
+    ANSWERED_SILENCE,
+    EARLIER,
+    MOST_OPEN,
+    MOST_TRIES,
+    NOT_CARRIED,
+    REASON_GONE,
+    REASON_TOO_MANY,
+    SENT_AGAIN,
+    not_taken,
+)
 from middleware.line.settings import LineSettings
+from middleware.line.upstream import Upstream, find_work
 from middleware.line.work import LineWork
 from middleware.model import HostQuery, SpecimenWork
 from middleware.observe.events import HostQueryAnswered, InvariantViolated
@@ -42,26 +59,8 @@ from middleware.store.writer import WriteQueue, Writer
 from middleware.transport.shim import Shim
 from middleware.wire.events import MessageDelivered, MessageNotDelivered
 
-# The same message so often, under the same number, before it is given up; the link waits for each reply.
-MOST_TRIES = 3
-# An analyzer that asks and never takes an answer must not fill the memory.
-MOST_OPEN = 64
 # MSH-10 holds 20 characters: 6 of the store, Q, the journal's number, and room for -1, -2 …
 _QUERY_MARK = "Q"
-
-REASON_GONE = "the connection ended before the answer was taken"
-REASON_NOT_WRITTEN = (
-    "no file could be written for the analyzer; answers need the line's `out_folder`"
-)
-REASON_TOO_MANY = f"{MOST_OPEN} answers wait for the analyzer already"
-REASON_NO_REPLY = f"the analyzer did not reply to the answer, sent {MOST_TRIES} times"
-ANSWERED_NEGATIVE = "answered that there is no work"
-ANSWERED_SILENCE = "received; there is no work, and the analyzer expects no message that says so"
-ANSWERED_CANCEL = "the analyzer took its query back"
-NOT_CARRIED = "no message to the analyzer carries it"
-_NO_REPLY = "no_reply"
-_EARLIER = "earlier_not_delivered"
-_NOT_WRITTEN = "not_written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,9 @@ class _Query:
     context: AnswerContext | None = None
     under_way: int = 0
     tests: int = 0
+    is_for_work: bool = True
+    is_taken_back: bool = False
+    remark: str = ""  # what the LIS said of tubes without work
     complaints: list[str] = field(default_factory=list)
 
 
@@ -109,6 +111,7 @@ class QueryServices:
     clock: Clock
     now: Callable[[], float]
     work: LineWork | None = None
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)  # of lines that ask the LIS
 
 
 class QueryAnswers:
@@ -120,6 +123,22 @@ class QueryAnswers:
         self._services = services
         self._store_id = ""
         self._open: dict[tuple[Shim, int], _Answer] = {}
+        self._looking: dict[int, _Query] = {}  # by journal id: the store or the LIS is asked
+        self._given: Callable[[str, Collection[int]], None] = lambda _line, _steps: None
+        self._under_way: Callable[[str], Collection[int]] = lambda _line: ()
+
+    def share_steps(
+        self,
+        given: Callable[[str, Collection[int]], None],
+        under_way: Callable[[str], Collection[int]],
+    ) -> None:
+        """Downloads carry the same steps: `given` hears what an answer carries of a line, `under_way` knows what a
+        download does."""
+        self._given, self._under_way = given, under_way
+
+    def carried_for(self, line: str) -> set[int]:
+        """The steps of a line that answers under way carry."""
+        return {step for one in self._open.values() if one.query.line == line for step in one.steps}
 
     def answer(self, shim: Shim | None, asked: Asked) -> None:
         """Answer a query that was committed and acknowledged, where the driver can. Returns at once.
@@ -139,11 +158,10 @@ class QueryAnswers:
             return
         if isinstance(event, MessageDelivered):
             self._settle(answer, self._complaint(answer, event.reply), event.reply)
-        elif event.reason in (_NO_REPLY, _EARLIER):
+        elif event.reason in SENT_AGAIN:
             self._again(shim, answer, event.reason)
         else:
-            is_file = event.reason == _NOT_WRITTEN
-            self._settle(answer, REASON_NOT_WRITTEN if is_file else REASON_GONE)
+            self._settle(answer, not_taken(event.reason))
 
     def forget(self, shim: Shim) -> None:
         """The connection is gone, and with it whoever waited."""
@@ -166,7 +184,7 @@ class QueryAnswers:
             raise
         if encoded is None or not encoded:
             said = ANSWERED_CANCEL if encoded is None else ANSWERED_SILENCE
-            self._note(query, JournalState.ANSWERED, said)
+            self._note(query, JournalState.ANSWERED, _with_remark(said, query))
             return
         query.under_way = len(encoded)
         for number, one in enumerate(encoded, start=1):
@@ -208,9 +226,29 @@ class QueryAnswers:
             )
         queries = self._queries(asked)
         if queries and all(one.is_cancel for one in queries):
+            self._take_back(asked.line)
             return None
-        work = await source.claim(asked.line, queries)
-        return self._written(query, asked, (driver, source), work)
+        asking = [one for one in queries if not one.is_cancel]
+        query.is_for_work = not asking or any(one.is_for_work for one in asking)
+        upstream = self._services.upstreams.get(asked.line)
+        self._looking[query.journal_id] = query
+        try:
+            found = await find_work(source, upstream, asked.line, queries, context.control_id)
+        finally:
+            del self._looking[query.journal_id]
+        if found.work:
+            failpoints.hit(Step.WORK_CLAIMED)
+        if query.is_taken_back:
+            steps = [step.id for one in found.work for step in one.steps]
+            source.free(asked.line, self._nobodys(asked.line, steps), ANSWERED_CANCEL)
+            return None
+        query.remark = found.remark
+        return self._written(query, asked, (driver, source), found.work)
+
+    def _take_back(self, line: str) -> None:
+        """The analyzer wants no answer any more: what is still being looked for is not given."""
+        for query in self._looking.values():
+            query.is_taken_back = query.is_taken_back or query.line == line
 
     def _queries(self, asked: Asked) -> Sequence[HostQuery]:
         zone = self._settings.time_zone or "UTC"
@@ -233,8 +271,10 @@ class QueryAnswers:
             encoded = driver.answers(asked.text, work, query.context)
             carried = {step for one in encoded for step in one.steps}
         finally:
-            source.free(asked.line, sorted(claimed - carried), NOT_CARRIED)
+            left = self._nobodys(asked.line, sorted(claimed - carried))
+            source.free(asked.line, left, NOT_CARRIED)
         query.tests = len(carried)
+        self._given(asked.line, carried)
         return encoded
 
     def _send(self, shim: Shim, answer: _Answer) -> None:
@@ -247,13 +287,16 @@ class QueryAnswers:
                 self._open[shim, shim.send_message(answer.encoded.text)] = answer
             except MiddlewareError as error:
                 self._settle(answer, str(error))
+                return
+            if answer.steps:
+                failpoints.hit(Step.WORK_SENT)
 
     def _again(self, shim: Shim, answer: _Answer, reason: str) -> None:
         """The same bytes once more: the analyzer knows the number, should the first have arrived."""
-        if reason == _NO_REPLY:
+        if reason != EARLIER:
             answer.tries += 1
         if answer.tries > MOST_TRIES:
-            self._settle(answer, REASON_NO_REPLY)
+            self._settle(answer, not_taken(reason))
         else:
             self._send(shim, answer)
 
@@ -273,21 +316,26 @@ class QueryAnswers:
         if query.complaints:
             self._note(query, JournalState.NOT_ANSWERED, "; ".join(query.complaints))
         else:
-            said = f"answered with {query.tests} tests" if query.tests else ANSWERED_NEGATIVE
-            self._note(query, JournalState.ANSWERED, said)
+            self._note(query, JournalState.ANSWERED, _with_remark(_answered(query), query))
 
     def _settle_work(self, answer: _Answer, complaint: str, reply: bytes) -> None:
         source, query = self._services.work, answer.query
         if source is None or not answer.steps or query.context is None:
             return
         if complaint:
-            source.free(query.line, answer.steps, complaint)
+            source.free(query.line, self._nobodys(query.line, answer.steps), complaint)
             return
+        failpoints.hit(Step.WORK_TAKEN)
         refused: Mapping[int, str] = {}
         if isinstance(self._driver, StepReadingDriver):
             context = replace(query.context, control_id=answer.control_id)
             refused = self._driver.refused_steps(reply, context, answer.steps)
         source.sent(query.line, answer.steps, refused)
+
+    def _nobodys(self, line: str, steps: Sequence[int]) -> list[int]:
+        """The steps that no other message under way carries: an analyzer may ask twice for one tube."""
+        carried = self.carried_for(line) | set(self._under_way(line))
+        return [step for step in steps if step not in carried]
 
     def _note(self, query: _Query, state: JournalState, reason: str) -> None:
         outcome = journal.QueryOutcome(
@@ -296,6 +344,16 @@ class QueryAnswers:
         job = partial(_note_outcome, outcome=outcome)
         # What cannot be written stays `not_answered`, which is the safe thing to believe.
         self._services.writer.submit(job, WriteQueue.CARRIED).addErrback(_not_written)
+
+
+def _answered(query: _Query) -> str:
+    if query.tests:
+        return f"answered with {query.tests} tests"
+    return ANSWERED_NEGATIVE if query.is_for_work else ANSWERED_NOT_WORK
+
+
+def _with_remark(said: str, query: _Query) -> str:
+    return f"{said}; {query.remark}" if query.remark else said
 
 
 def _store_id(conn: Any) -> str:

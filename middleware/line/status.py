@@ -42,6 +42,7 @@ class LineStatus:
     frames: Mapping[str, int]
     bytes_in: int
     bytes_out: int
+    orders: Mapping[str, object]  # `middleware.line.download.DownloadStatus`
     second_connection: str  # what becomes of one: replace, refuse; "" where there can be none
     silent_since_at: float | None  # None: it is not unusually silent
     silence_limit_s: float | None  # None: not known what is unusual at this hour

@@ -40,6 +40,8 @@ class Supervisor:
         for line in self._lines.values():
             line.on_fault = self._line_failed
             line.find_line = self.line
+            if (carrier := self.line(line.settings.answers_on)) is not None:
+                carrier.outbound.carry(line.downloads)
             self._start(line)
         self._count()
 
@@ -62,6 +64,11 @@ class Supervisor:
     def line(self, line_id: str) -> Line | None:
         """The line of that id."""
         return self._lines.get(line_id)
+
+    @property
+    def lines(self) -> list[Line]:
+        """Every line, in the order of the settings."""
+        return list(self._lines.values())
 
     def status(self) -> list[LineStatus]:
         """How every line stands, in the order of the settings."""

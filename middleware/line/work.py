@@ -9,12 +9,20 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from middleware import failpoints
+from middleware.errors import StoreError
+from middleware.failpoints import Step
 from middleware.model import HostQuery, SpecimenWork
 from middleware.store import work
 from middleware.store.work import Claimer, Wanted
 from middleware.store.writer import Topic, WriteQueue, Writer
 
 ORDERS_CHANGED = frozenset({Topic.ORDERS})
+MOST_NAMED = 1000
+"""Tubes and ranges of one message: the writer is not held up by a damaged or hostile one."""
+
+MOST_PLACES = 100
+"""Of one message: racks and trays hold fewer tubes. In a message with more, places are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +37,19 @@ class LineWork:
     now: Callable[[], float]
 
     def claim(self, line: str, queries: Sequence[HostQuery]) -> Deferred[list[SpecimenWork]]:
-        """What is open for what these queries ask; the line's own from the commit on. Fails with StoreError."""
-        asking = [one for one in queries if not one.is_cancel]
-        wanted = Wanted(
-            tuple(dict.fromkeys(name for one in asking for name in one.sample_ids)),
-            any(one.is_for_all for one in asking),
-        )
-        job = partial(work.claim, wanted=wanted, claimer=self.claimers[line], now=self.now())
+        """What is open for what these queries ask; the line's own from the commit on. Fails with StoreError.
+
+        Raises StoreError for a message that names more tubes than any analyzer holds.
+        """
+        asking = [one for one in queries if one.is_for_work and not one.is_cancel]
+        count = sum(len(one.sample_ids) + len(one.ranges) for one in asking)
+        if count > MOST_NAMED:
+            raise StoreError(
+                f"the query names {count} tubes; at most {MOST_NAMED} are looked up",
+                what_to_do="Let the analyzer ask for fewer tubes at once, a rack or a tray.",
+            )
+        wanted = wanted_of(asking)
+        job = partial(_claim, wanted=wanted, claimer=self.claimers[line], now=self.now())
         return self.writer.submit(job, WriteQueue.INTAKE, ORDERS_CHANGED)
 
     def sent(self, line: str, steps: Sequence[int], refused: Mapping[int, str]) -> None:
@@ -55,7 +69,37 @@ class LineWork:
         if steps:
             # What cannot be written stays claimed by the line, which may ask again; a restart frees it.
             done = self.writer.submit(job, WriteQueue.CARRIED, ORDERS_CHANGED)
-            done.addErrback(_not_written)
+            done.addCallbacks(_written, _not_written)
+
+
+def wanted_of(queries: Sequence[HostQuery]) -> list[Wanted]:
+    """What queries of one message ask the store for: those that name a place each for itself, the others together."""
+    placed = [one for one in queries if one.carrier or one.position]
+    if len(placed) > MOST_PLACES:
+        placed = []
+    together = [one for one in queries if one not in placed]
+    wanted = [
+        Wanted(one.sample_ids, one.is_for_all, one.ranges, one.carrier, one.position)
+        for one in placed
+    ]
+    if together:
+        ids = dict.fromkeys(name for one in together for name in one.sample_ids)
+        ranges = dict.fromkeys(each for one in together for each in one.ranges)
+        wanted.append(Wanted(tuple(ids), any(one.is_for_all for one in together), tuple(ranges)))
+    return wanted
+
+
+def _claim(conn: Any, wanted: Sequence[Wanted], claimer: Claimer, now: float) -> list[SpecimenWork]:
+    """What each of `wanted` gets; a tube that is named twice is given once."""
+    given: dict[str, SpecimenWork] = {}
+    for one in wanted:
+        for mine in work.claim(conn, one, claimer, now):
+            given.setdefault(mine.sample_id, mine)
+    return list(given.values())
+
+
+def _written(_answer: object) -> None:
+    failpoints.hit(Step.WORK_SETTLED)
 
 
 def _not_written(_failure: Any) -> None:

@@ -5,6 +5,7 @@ from middleware.model.codes import (
     MessageKind,
     OutcomeKind,
     Priority,
+    RejectedAs,
     ReleaseMode,
     ReleaseState,
     ResultStatus,
@@ -28,6 +29,7 @@ from middleware.model.order import (
     WorkOrderStep,
     normal_sample_id,
 )
+from middleware.model.patient import ChangeKind, EarlierResult, PatientAction, PatientChange
 from middleware.model.proven import proven, with_changes
 from middleware.model.result import (
     AnalyzerStatus,
@@ -48,7 +50,9 @@ __all__ = [
     "OPEN_STATES",
     "AbnormalFlag",
     "AnalyzerStatus",
+    "ChangeKind",
     "Comment",
+    "EarlierResult",
     "Envelope",
     "Fault",
     "Finding",
@@ -66,8 +70,11 @@ __all__ = [
     "Outcome",
     "OutcomeKind",
     "Patient",
+    "PatientAction",
+    "PatientChange",
     "PatientIdKind",
     "Priority",
+    "RejectedAs",
     "ReleaseMode",
     "ReleaseState",
     "Result",

@@ -113,6 +113,14 @@ class ReleaseState(StrEnum):
     WITHDRAWN = "withdrawn"  # sent earlier, withdrawn since (OBX-11 W)
 
 
+class RejectedAs(StrEnum):
+    """What a person lets follow a rejection, when something is to follow."""
+
+    RERUN = "rerun"  # the test was ordered again
+    CANNOT_OBTAIN = "cannot_obtain"  # the LIS was told that there will be none (OBX-11 X)
+    PENDING = "pending"  # on the list until a result of the test goes out, or a person ends it
+
+
 class OutcomeKind(StrEnum):
     """Three outcomes of a delivery, not two (style rule 12)."""
 

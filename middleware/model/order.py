@@ -88,6 +88,7 @@ class OrderFault(StrEnum):
     OTHER_PATIENT = "other_patient"
     UNKNOWN_ORDER = "unknown_order"
     TOO_LATE = "too_late"
+    TOO_MANY = "too_many"  # open tests of one tube
 
 
 class OrderRequest(Frozen):
@@ -154,6 +155,7 @@ class SpecimenWork(Frozen):
     patient: Patient | None = None
     carrier: str = ""  # where the tube stands, as the query or the LIS said
     position: str = ""
+    is_known: bool = False  # the analyzer was given other tests of this tube before
 
 
 def normal_sample_id(sample_id: str) -> str:

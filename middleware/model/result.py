@@ -88,7 +88,8 @@ class Result(Frozen):
 
 class HostQuery(Frozen):
     """An analyzer asks for the orders of specimens. `sample_ids` may be several; empty with `is_for_all`, with `ranges`
-    (first and last sample id of each), and where only `carrier` and `position` name the tube.
+    (first and last sample id of each), and where only `carrier` and `position` name the tube. Without `is_for_work` it
+    asks for results or for people's data, which no analyzer is given.
     """
 
     sample_ids: tuple[str, ...]
@@ -97,6 +98,7 @@ class HostQuery(Frozen):
     ranges: tuple[tuple[str, str], ...] = ()
     carrier: str = ""
     position: str = ""
+    is_for_work: bool = True
     source: SourcePointer
 
 

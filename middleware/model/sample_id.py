@@ -1,4 +1,4 @@
-"""From a sample id as one analyzer writes it to the id that was ordered, and back: a small closed set of steps, as data.
+"""From a sample id as an analyzer writes it to the id that was ordered, and back: a small closed set of steps, as data.
 
 The steps go in one order: capitals, prefix, suffix, check digit, zeros. What a step does not find is left as it is; a
 wrong check digit is never mended, for the id was misread then.

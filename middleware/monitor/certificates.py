@@ -11,7 +11,12 @@ from middleware.observe.events import CertificateGauged
 from middleware.observe.health import Health, WarnableCode
 from middleware.setup import Setup
 from middleware.transport.tls_context import FilesSeen, TlsFilesBad, look, make_context
-from middleware.transport.tls_files import CertificateEnd, certificate_ends, tls_of, tls_tables_of
+from middleware.transport.tls_files import (
+    CertificateEnd,
+    certificate_ends,
+    connector_tables_of,
+    tls_tables_of,
+)
 from middleware.transport.tls_settings import TlsSettings
 
 LOOK_EVERY_S = 60.0
@@ -23,6 +28,9 @@ _STEPS = (
     (timedelta(days=60), WarnableCode.CERTIFICATE_EXPIRING),
 )
 
+# Of the metric's role, by `is_relay` and `is_orders`.
+_PREFIXES = {(False, False): "", (True, False): "relay_", (False, True): "orders_"}
+
 
 @dataclass(frozen=True, slots=True)
 class TlsUse:
@@ -33,6 +41,7 @@ class TlsUse:
     settings: TlsSettings
     is_listening: bool
     is_relay: bool = False  # of a line: towards its present host, not towards the analyzer
+    is_orders: bool = False  # of a connector: where the system sends orders, not where results go
 
 
 def tls_uses(setup: Setup) -> Iterator[TlsUse]:
@@ -41,9 +50,9 @@ def tls_uses(setup: Setup) -> Iterator[TlsUse]:
         for key, tls, is_listening in tls_tables_of(line):
             yield TlsUse(line.id, "", tls, is_listening, is_relay=key == "relay")
     for connector in setup.connectors.values():
-        own = tls_of(connector.settings)
-        if own is not None:
-            yield TlsUse("", connector.id, own, is_listening=False)
+        for keys, tls, is_listening in connector_tables_of(connector.settings):
+            is_orders = keys == ("orders",)
+            yield TlsUse("", connector.id, tls, is_listening, is_orders=is_orders)
 
 
 class CertificateWatch:
@@ -75,7 +84,7 @@ class CertificateWatch:
         self._ends[use] = certificate_ends(use.settings, moment)
         for end in self._ends[use]:
             until = end.not_after.timestamp()
-            role = f"relay_{end.role.value}" if use.is_relay else end.role.value
+            role = f"{_PREFIXES[use.is_relay, use.is_orders]}{end.role.value}"
             CertificateGauged(use.line, use.connector, role, until).emit()
         subject = _subject(use)
         try:
@@ -102,4 +111,6 @@ class CertificateWatch:
 
 def _subject(use: TlsUse) -> str:
     """The line or connector, as warnings name it."""
+    if use.is_orders:
+        return f"{use.connector} orders"
     return f"{use.line} relay" if use.is_relay else use.line or use.connector

@@ -7,7 +7,7 @@ sessions, so that results wait in the analyzers and what was taken in can still 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,25 @@ from middleware.clock import Clock
 from middleware.delivery.gauge import BacklogRow, read_backlog, tell_backlog
 from middleware.model import OPEN_STATES
 from middleware.monitor.certificates import CertificateWatch
+from middleware.monitor.quality_watch import judge_quality
 from middleware.observe.events import DiskGauged, LoopLagged, StoreFailed, WorkGauged
 from middleware.observe.health import Health, WarnableCode
-from middleware.store import codes, journal, order_views, outbox
+from middleware.pipeline.quality_view import Troubles, troubles
+from middleware.pipeline.stopped import scope_of
+from middleware.review.quality import SiteQc
+from middleware.store import (
+    calls,
+    codes,
+    journal,
+    order_views,
+    outbox,
+    patient_changes,
+    suspensions,
+)
 from middleware.store.connection import Connection
 from middleware.store.reader import Reader
 from middleware.store.schema import JournalState, OutboxState
+from middleware.store.suspensions import Suspension
 
 EVERY_S = 1.0
 # A checkpoint needs the log's size once more, and the log is cut at 64 MiB (store/engine.py).
@@ -50,6 +63,7 @@ class WatchParts:
     alert_after_s: Mapping[str, float]
     set_accepting: Callable[[bool], None]
     certificates: CertificateWatch | None = None
+    quality: SiteQc | None = None
 
 
 class Watch:
@@ -128,9 +142,15 @@ class Watch:
     async def _look_at_store(self) -> None:
         try:
             backlog, unreadable, unmapped = await self._parts.reader.read(self._read)
+            stops, waiting = await self._parts.reader.read(_of_people)
             if self._parts.clock.monotonic() >= self._count_work_at:
                 self._count_work_at = self._parts.clock.monotonic() + COUNT_WORK_EVERY_S
-                (await self._parts.reader.read(_open_work)).emit()
+                work, refused, changed = await self._parts.reader.read(_open_work)
+                work.emit()
+                self._judge_refused(refused)
+                self._judge_changed(changed)
+                quality = await self._parts.reader.read(self._quality)
+                judge_quality(quality, self._parts.health)
         except Exception as error:  # noqa: BLE001 - the writer says what is wrong with the store; here it is only looked at
             StoreFailed("watch", f"{type(error).__name__}").emit()
             return
@@ -142,6 +162,8 @@ class Watch:
             health.raise_warning(WarnableCode.UNREADABLE_MESSAGES, "", f"{unreadable} wait.")
         else:
             health.clear(WarnableCode.UNREADABLE_MESSAGES)
+        self._judge_stops(stops)
+        self._judge_calls(*waiting)
         if unmapped:
             count = f"{unmapped} results" if unmapped < codes.COUNTED_MAX else "Very many results"
             health.raise_warning(WarnableCode.UNMAPPED_CODES, "", f"{count} wait for a code.")
@@ -154,6 +176,42 @@ class Watch:
         connectors = dict.fromkeys([*self._parts.alert_after_s, *outbox.counts(conn)])
         unreadable = waiting.get(JournalState.UNREADABLE, 0)
         return read_backlog(conn, connectors), unreadable, codes.unmapped_count(conn)
+
+    def _quality(self, conn: Connection) -> Troubles:
+        return troubles(conn, self._parts.quality, self._parts.clock.utc_now().timestamp())
+
+    def _judge_stops(self, stops: Sequence[Suspension]) -> None:
+        health = self._parts.health
+        if stops:
+            said = "; ".join(f"{scope_of(one)} by {one.author}: {one.reason}" for one in stops)
+            health.raise_warning(WarnableCode.RELEASE_STOPPED, "", said)
+        else:
+            health.clear(WarnableCode.RELEASE_STOPPED)
+
+    def _judge_calls(self, count: int, oldest_at: float | None) -> None:
+        health = self._parts.health
+        if count and oldest_at is not None:
+            age_s = max(self._parts.clock.utc_now().timestamp() - oldest_at, 0.0)
+            text = f"{count} critical results are not called yet, the oldest for {age_s / 60:.0f} minutes."
+            health.raise_warning(WarnableCode.CALLS_OPEN, "", text)
+        else:
+            health.clear(WarnableCode.CALLS_OPEN)
+
+    def _judge_refused(self, refused: int) -> None:
+        health = self._parts.health
+        if refused:
+            text = f"{refused} ordered tests were refused and wait for a person."
+            health.raise_warning(WarnableCode.WORK_REFUSED, "", text)
+        else:
+            health.clear(WarnableCode.WORK_REFUSED)
+
+    def _judge_changed(self, changed: int) -> None:
+        health = self._parts.health
+        if changed:
+            text = f"Tubes whose patient or label changed after results of them came: {changed}."
+            health.raise_warning(WarnableCode.PATIENTS_CHANGED, "", text)
+        else:
+            health.clear(WarnableCode.PATIENTS_CHANGED)
 
     def _judge_backlog(self, connector: str, waiting: int, oldest_at: float | None) -> None:
         health = self._parts.health
@@ -169,7 +227,13 @@ class Watch:
             health.clear(WarnableCode.BACKLOG_GROWING, connector)
 
 
-def _open_work(conn: Connection) -> WorkGauged:
+def _open_work(conn: Connection) -> tuple[WorkGauged, int, int]:
     states = {one.value: 0 for one in OPEN_STATES}
     states |= {state.value: count for state, count in order_views.counts(conn).items()}
-    return WorkGauged(states, order_views.oldest_pending(conn))
+    gauged = WorkGauged(states, order_views.oldest_pending(conn))
+    return gauged, order_views.refused_count(conn), patient_changes.unseen_count(conn)
+
+
+def _of_people(conn: Connection) -> tuple[list[Suspension], tuple[int, float | None]]:
+    """What people stopped, and the calls that nobody made yet."""
+    return suspensions.in_force(conn), calls.open_since(conn)

@@ -27,7 +27,10 @@ from middleware.observe.node_events import NodeStopped as NodeStopped
 from middleware.observe.node_events import SetupTaken as SetupTaken
 from middleware.observe.node_events import WarningCleared as WarningCleared
 from middleware.observe.node_events import WarningRaised as WarningRaised
+from middleware.observe.order_events import OrdersAsked as OrdersAsked
+from middleware.observe.order_events import OrdersExpired as OrdersExpired
 from middleware.observe.order_events import OrdersTaken as OrdersTaken
+from middleware.observe.order_events import WorkDownloaded as WorkDownloaded
 from middleware.observe.order_events import WorkGauged as WorkGauged
 
 _BYTES = counter("labwire_line_bytes_total")

@@ -154,6 +154,25 @@ TABLE: tuple[Metric, ...] = (
         ("connector", "outcome"),
     ),
     Metric(
+        "labwire_work_downloaded_total",
+        _C,
+        "Work that the analyzer did not ask for: tests sent and refused, tubes not taken; and messages that told it of "
+        "cancelled and changed work.",
+        ("line", "outcome"),
+    ),
+    Metric(
+        "labwire_orders_ended_total",
+        _C,
+        "Ordered tests freed or expired by time, and tubes deleted with their orders.",
+        ("outcome",),
+    ),
+    Metric(
+        "labwire_orders_asked_total",
+        _C,
+        "Tubes without work for which the LIS was asked, by what came of it.",
+        ("connector", "outcome"),
+    ),
+    Metric(
         "labwire_work_order_steps",
         _G,
         "Work order steps that are open, by state.",

@@ -29,6 +29,59 @@ class OrdersTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class OrdersAsked:
+    """An analyzer's tube was asked for at a system: found, nothing, refused, unreadable, no_answer, not_connected."""
+
+    connector: str
+    outcome: str
+
+    def emit(self) -> None:
+        counter("labwire_orders_asked_total").labels(self.connector, self.outcome).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersExpired:
+    """Time ended steps of orders: freed from an analyzer without a result, or expired; and tubes that were deleted."""
+
+    freed: int
+    expired: int
+    deleted: int
+
+    def emit(self) -> None:
+        ended = counter("labwire_orders_ended_total")
+        ended.labels("freed").inc(self.freed)
+        ended.labels("expired").inc(self.expired)
+        ended.labels("deleted").inc(self.deleted)
+        level = logging.WARNING if self.freed or self.expired else logging.INFO
+        log.write(
+            level,
+            "orders were ended by time",
+            freed=self.freed,
+            expired=self.expired,
+            deleted=self.deleted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDownloaded:
+    """A message of work that an analyzer did not ask for had its outcome: tests it took and refused, tubes it did not
+    take; or it was told what became of work that it has (`told` messages)."""
+
+    line: str
+    sent: int = 0
+    refused: int = 0
+    not_taken: int = 0
+    told: int = 0
+
+    def emit(self) -> None:
+        downloaded = counter("labwire_work_downloaded_total")
+        for outcome in ("sent", "refused", "not_taken", "told"):
+            count = getattr(self, outcome)
+            if count:
+                downloaded.labels(self.line, outcome).inc(count)
+
+
+@dataclass(frozen=True, slots=True)
 class WorkGauged:
     """How many steps are open, by state, and when the oldest was ordered that no analyzer asked for."""
 

@@ -31,18 +31,30 @@ class WarnableCode(StrEnum):
     LINE_DRIVER_FAULT = "line-driver-fault"
     UNREADABLE_MESSAGES = "unreadable-messages"
     UNMAPPED_CODES = "unmapped-codes"
+    PATIENTS_CHANGED = "patients-changed"
+    RELEASE_STOPPED = "release-stopped"
+    CALLS_OPEN = "calls-open"
+    RULES_OVERRIDDEN = "rules-overridden"
+    QC_HOLDS = "qc-holds"
+    QC_OVERDUE = "qc-overdue"
+    QC_UNKNOWN = "qc-unknown"
+    QC_LOOK_BACK = "qc-look-back"
+    QC_PATIENTS = "qc-patients"
     PEER_REFUSED = "peer-refused"
     TLS_REFUSED = "tls-refused"
     TLS_FILES_BAD = "tls-files-bad"
     CERTIFICATE_EXPIRING = "certificate-expiring"
     CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon"
     CERTIFICATE_AT_ITS_END = "certificate-at-its-end"
+    ORDERS_REFUSED = "orders-refused"
     FILES_SET_ASIDE = "files-set-aside"
     FILE_REPEATED = "file-repeated"
     FILE_NOT_MOVED = "file-not-moved"
     DRIVER_BROKEN = "driver-broken"
     CLOCK_STEPPED = "clock-stepped"
     WRONG_ANALYZER = "wrong-analyzer"
+    WORK_REFUSED = "work-refused"
+    WORK_NOT_TAKEN = "work-not-taken"
     LINE_SILENT = "line-silent"
     ANALYZER_CLOCK = "analyzer-clock"
     LINE_FLAPPING = "line-flapping"
@@ -156,11 +168,84 @@ _ROWS = (
         "then `labwire codes release`.",
     ),
     Warnable(
+        WarnableCode.PATIENTS_CHANGED,
+        "The patient or the label of tubes changed after results of them came",
+        Severity.MEDIUM,
+        "What was not delivered is held again; what the LIS has was not changed.",
+        "Look at `labwire patients changes`: release or reject what is held, look at the rest in the "
+        "LIS, then `labwire patients seen`.",
+    ),
+    Warnable(
+        WarnableCode.RELEASE_STOPPED,
+        "Automatic release is stopped",
+        Severity.MEDIUM,
+        "Somebody stopped it: results wait for a person.",
+        "`labwire stop-release --list` says who and why; when the cause is gone, "
+        "`labwire resume-release`.",
+    ),
+    Warnable(
+        WarnableCode.RULES_OVERRIDDEN,
+        "The rules in force have no passed report",
+        Severity.HIGH,
+        "Somebody let them come into force without: nobody knows whether they do what is written.",
+        "Run `labwire rules report`, correct what it finds, and start the node again.",
+    ),
+    Warnable(
+        WarnableCode.QC_HOLDS,
+        "Quality control holds results",
+        Severity.HIGH,
+        "It failed, or there was no accepted run yet.",
+        "Look at `labwire qc list`; mend the cause, document it with `labwire qc clear`, and measure the controls.",
+    ),
+    Warnable(
+        WarnableCode.QC_OVERDUE,
+        "Quality control is overdue",
+        Severity.MEDIUM,
+        "Results of these tests are held until the controls are measured.",
+        "Measure the controls that `labwire qc overdue` names.",
+    ),
+    Warnable(
+        WarnableCode.QC_UNKNOWN,
+        "Control values that nobody declared",
+        Severity.MEDIUM,
+        "They were kept, and judged nothing: their lot, level or test is not in the file of `[qc]`.",
+        "Look at `labwire qc list --unknown`; add the lot to the file, or correct its name at the analyzer.",
+    ),
+    Warnable(
+        WarnableCode.QC_LOOK_BACK,
+        "Released results must be looked at again",
+        Severity.HIGH,
+        "Quality control failed after they went out.",
+        "Look at `labwire qc lookback`: measure again, correct or withdraw, then `labwire qc lookback --seen`.",
+    ),
+    Warnable(
+        WarnableCode.QC_PATIENTS,
+        "Patients' results have shifted",
+        Severity.MEDIUM,
+        "A statistic over patients' results is out of its limits.",
+        "Look at `labwire qc patients list`, measure controls, then `labwire qc patients clear`.",
+    ),
+    Warnable(
+        WarnableCode.CALLS_OPEN,
+        "Critical results are not called yet",
+        Severity.HIGH,
+        "Somebody must be told of them now.",
+        "Look at `labwire calls list`, call, then `labwire calls done`.",
+    ),
+    Warnable(
         WarnableCode.PEER_REFUSED,
         "A connection from an unknown address was refused",
         Severity.LOW,
         "The address is not in the line's `peers`.",
         "If it is the analyzer, add its address to `peers`; if not, find out who it is.",
+    ),
+    Warnable(
+        WarnableCode.ORDERS_REFUSED,
+        "Orders were refused that the LIS cannot be told of",
+        Severity.MEDIUM,
+        "They came on a way that has no answer for orders, so the LIS counts on results.",
+        "Look at `labwire messages list` for the line `<connector>/orders` and "
+        "`labwire messages show` for the reasons; mend the cause and order again.",
     ),
     Warnable(
         WarnableCode.FILES_SET_ASIDE,
@@ -230,6 +315,23 @@ _ROWS = (
         "Find out which cable or address was changed. If the analyzer was replaced on purpose, "
         "correct the line's `driver` or `serial_number`; "
         "see `labwire messages list --state refused`.",
+    ),
+    Warnable(
+        WarnableCode.WORK_REFUSED,
+        "An analyzer refused ordered tests",
+        Severity.MEDIUM,
+        "No analyzer does these tests until a person decides.",
+        "Look at `labwire orders list --state refused` for the reasons; mend them at the analyzer and order again, or "
+        "cancel the tests.",
+    ),
+    Warnable(
+        WarnableCode.WORK_NOT_TAKEN,
+        "Work could not be sent to an analyzer",
+        Severity.MEDIUM,
+        "It stays open and is sent again by itself, later each time, or as soon as the analyzer connects.",
+        "Check that the analyzer is on and takes orders from the host; `labwire orders why` names a reason.",
+        depends_on=(WarnableCode.LINE_DOWN, WarnableCode.STORE_NOT_WRITABLE),
+        time_to_visible_s=60.0,
     ),
     Warnable(
         WarnableCode.LINE_SILENT,

@@ -6,21 +6,24 @@ and of two runs that waited only the first goes out by itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from middleware.model import Fault, Finding, ReleaseState, SampleRole
+from middleware.model import Fault, Finding, ReleaseState
+from middleware.pipeline import rules_anew
+from middleware.pipeline.anew import findings_of, released_before
 from middleware.pipeline.asked import Asking
 from middleware.pipeline.culture import INCOMPLETE
 from middleware.pipeline.decision import Judge
+from middleware.pipeline.order_results import bind_later
 from middleware.pipeline.outgoing import Outgoing, enqueue, only_true_corrections
 from middleware.pipeline.prepared import PreparedResult
-from middleware.review.repetition import Earlier, further_finding
+from middleware.review import ordered
+from middleware.review.repetition import further_finding
 from middleware.routing.code_row import CodeFate
 from middleware.routing.codes import CHECK, LineCodes
 from middleware.setup import Setup
-from middleware.store import audit, codes, results
+from middleware.store import audit, codes, suspensions
 from middleware.store.connection import Connection
 
 AT_ONCE_MAX = 1000
@@ -66,7 +69,7 @@ def release_mapped(
     numbers; `left`: how many have no row yet; `next`: the id to go on after, 0 at the end. Nothing is asked of the
     analyzer, and nothing goes out twice: a result that went out is not held any more.
     """
-    judge = Judge(asking.setup)
+    judge = Judge(asking.setup, suspensions.in_force(conn), asking.now)
     decided: dict[int, dict[str, Any]] = {}
     outgoing: dict[tuple[int, str, str], Outgoing] = {}
     waiting = codes.waiting(conn, line, after, AT_ONCE_MAX)
@@ -97,14 +100,19 @@ def _decide(
         return None
     columns: dict[str, Any] = dict(translation.columns)
     findings = _other_findings(row)
-    earlier = _released_before(conn, row)
+    if row["work_order_step_id"] is None and not any(one.check == "identity" for one in findings):
+        # Only now it is known which ordered test it answers.
+        bound = bind_later(conn, [row | columns], asking.setup, asking.now)
+        if bound:
+            columns["work_order_step_id"] = bound[row["id"]]
+            findings = tuple(one for one in findings if one.code not in ordered.UNORDERED)
+    earlier = released_before(conn, row)
     if earlier is not None and not any(one.check == "repetition" for one in findings):
         findings = (*findings, further_finding(earlier))
         columns |= {"supersedes": earlier.result_id, "version": earlier.version + 1}
     if row["isolate"]:  # half a culture misleads; its other results wait for a person
         findings = (*findings, INCOMPLETE)
-    role = SampleRole(row["sample_role"])
-    destinations, decision = judge.decide(row | columns, findings, role, settings.release)
+    destinations, decision = rules_anew.decide(conn, row | columns, findings, asking.setup, judge)
     generation = asking.setup.generation
     columns |= decision | {"setup_generation": generation, "release_mode": settings.release.value}
     columns |= {"decided_at": asking.now, "decision_reason": asking.reason or "codes released"}
@@ -112,20 +120,7 @@ def _decide(
 
 
 def _other_findings(row: Mapping[str, Any]) -> tuple[Finding, ...]:
-    stored = [Finding.model_validate(one) for one in json.loads(row["findings"] or "[]")]
-    return tuple(one for one in stored if one.check not in _DECIDED_ANEW)
-
-
-def _released_before(conn: Connection, row: Mapping[str, Any]) -> Earlier | None:
-    """The newest released result of the same test of the same specimen, those of this very release included."""
-    runs = results.runs_of_samples(conn, [row["sample_id"]]).get(row["sample_id"], [])
-    same = [
-        Earlier(run.result_id, run.journal_id, run.duplicate_of, run.version)
-        for run in runs
-        if run.release_state == ReleaseState.RELEASED
-        and (run.test_code, run.test_detail) == (row["test_code"], row["test_detail"])
-    ]
-    return max(same, key=lambda one: one.result_id, default=None)
+    return tuple(one for one in findings_of(row) if one.check not in _DECIDED_ANEW)
 
 
 def _add(

@@ -5,65 +5,97 @@ The control socket submits them to the running node's writer; with no node runni
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from middleware.model import ReleaseState
-from middleware.pipeline import codes, order_decisions, release, replay
-from middleware.pipeline.asked import Asking, CommandRefused
+from middleware.pipeline import (
+    codes,
+    follow_up,
+    order_decisions,
+    patient_decisions,
+    release,
+    replay,
+)
+from middleware.pipeline.arguments import AT_ONCE_MAX as AT_ONCE_MAX
+from middleware.pipeline.arguments import (
+    LARGEST_NUMBER,
+    Answer,
+    Arguments,
+    CommandJob,
+    asking_of,
+    numbers_of,
+    text_of,
+)
+from middleware.pipeline.asked import CommandRefused
+from middleware.pipeline.quality_commands import QUALITY_COMMANDS
+from middleware.pipeline.review_commands import REVIEW_COMMANDS
+from middleware.pipeline.rule_proofs import RULE_COMMANDS
+from middleware.pipeline.still_true import check_still_true
+from middleware.review.reflex import MOST_TESTS
 from middleware.setup import Setup
 from middleware.store import commands as stored
-from middleware.store import outbox, results
+from middleware.store import outbox
 from middleware.store.connection import Connection
+from middleware.store.prior_results import Origin
 from middleware.store.writer import Topic
-
-LARGEST_NUMBER = 2**63 - 1
-"""Of a database's whole numbers."""
-
-AT_ONCE_MAX = 1000
-"""One decision names what a person has looked at; more is a mistake, and would keep analyzers waiting."""
 
 CHANGES = frozenset({Topic.JOURNAL, Topic.OUTBOX, Topic.COMMANDS, Topic.ORDERS})
 """What a command's commit announces; lanes go on at once when COMMANDS is among it."""
-
-Arguments = Mapping[str, Any]
-Answer = dict[str, Any]
-CommandJob = Callable[[Connection, Arguments, str, Setup, float], Answer]
-"""(connection, arguments, author, setup, seconds since 1970 UTC) -> answer. Raises CommandRefused;
-then nothing changed.
-"""
 
 
 def results_release(
     conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
 ) -> Answer:
-    """Arguments `ids`, `reason`. Answer `released` (ids) and `messages` (outbox numbers)."""
-    return release.release(conn, _numbers(arguments, "ids"), _asking(arguments, author, setup, now))
+    """Arguments `ids`, `count` (how many they are, where many), `reason`. Answer `released`, `messages` (numbers)."""
+    counted = arguments.get("count")
+    asking = asking_of(arguments, author, setup, now)
+    if counted is not None and type(counted) is not int:
+        raise CommandRefused("`count` must be a whole number", what_to_do="Say how many they are.")
+    return release.release(conn, numbers_of(arguments, "ids"), asking, counted)
 
 
-def results_reject(
+def results_rerun(
     conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
 ) -> Answer:
-    """Arguments `ids`, `reason`. Answer `rejected` (ids)."""
-    return release.reject(conn, _numbers(arguments, "ids"), _asking(arguments, author, setup, now))
+    """Arguments `ids`, `dilution` and `line` (may be empty), `reason`. Answer `steps` (ids of ordered tests)."""
+    again = follow_up.Again(str(arguments.get("dilution") or ""), str(arguments.get("line") or ""))
+    asking = asking_of(arguments, author, setup, now)
+    return follow_up.rerun(conn, numbers_of(arguments, "ids"), again, asking)
+
+
+def results_reflex(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `ids` (one), `tests`, `reason`. Answer as `pipeline.follow_up.add_tests`."""
+    ids = numbers_of(arguments, "ids")
+    tests = arguments.get("tests")
+    is_list = isinstance(tests, list) and 0 < len(tests) <= MOST_TESTS
+    if len(ids) > 1 or not is_list or not all(isinstance(one, str) and one for one in tests or ()):
+        raise CommandRefused(
+            f"name one result and 1 to {MOST_TESTS} tests",
+            what_to_do="Write the tests by the LIS's codes.",
+        )
+    asking = asking_of(arguments, author, setup, now)
+    return follow_up.add_tests(conn, ids[0], list(tests or ()), asking)
 
 
 def messages_replay(
     conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
 ) -> Answer:
     """Arguments `ids`, `reason`. Answer `replayed` (ids); the node's worker processes them."""
-    return replay.replay(conn, _numbers(arguments, "ids"), _asking(arguments, author, setup, now))
+    return replay.replay(
+        conn, numbers_of(arguments, "ids"), asking_of(arguments, author, setup, now)
+    )
 
 
 def outbox_resend(
     conn: Connection, arguments: Arguments, author: str, _setup: Setup, now: float
 ) -> Answer:
     """Arguments `numbers`, `reason`. Answer `resent` (numbers): same bytes, same control id, at the end of the lane."""
-    numbers = _numbers(arguments, "numbers")
+    numbers = numbers_of(arguments, "numbers")
     for number in numbers:
-        _check_still_true(conn, number)
-    changed = outbox.resend(conn, numbers, author, now, _reason(arguments))
+        check_still_true(conn, number)
+    changed = outbox.resend(conn, numbers, author, now, text_of(arguments, "reason"))
     return {"resent": _all_of(conn, numbers, changed, "resent")}
 
 
@@ -71,8 +103,8 @@ def outbox_hold(
     conn: Connection, arguments: Arguments, author: str, _setup: Setup, now: float
 ) -> Answer:
     """Arguments `numbers`, `reason`. Answer `held` (numbers)."""
-    numbers = _numbers(arguments, "numbers")
-    changed = outbox.hold(conn, numbers, author, now, _reason(arguments))
+    numbers = numbers_of(arguments, "numbers")
+    changed = outbox.hold(conn, numbers, author, now, text_of(arguments, "reason"))
     return {"held": _all_of(conn, numbers, changed, "held")}
 
 
@@ -80,10 +112,12 @@ def outbox_release(
     conn: Connection, arguments: Arguments, author: str, _setup: Setup, now: float
 ) -> Answer:
     """Arguments `numbers` (may be empty: only lets paused lanes go on), `reason`. Answer `released` (numbers)."""
-    numbers = _numbers(arguments, "numbers") if arguments.get("numbers") else []
+    numbers = numbers_of(arguments, "numbers") if arguments.get("numbers") else []
     if not numbers:
         return {"released": []}
-    changed = outbox.release(conn, numbers, author, now, _reason(arguments))
+    for number in numbers:
+        check_still_true(conn, number)
+    changed = outbox.release(conn, numbers, author, now, text_of(arguments, "reason"))
     return {"released": _all_of(conn, numbers, changed, "released")}
 
 
@@ -97,26 +131,71 @@ def codes_release(
     after = arguments.get("after") or 0
     if type(after) is not int or not 0 <= after <= LARGEST_NUMBER:
         raise CommandRefused("`after` must be a whole number", what_to_do="Begin with 0.")
-    return codes.release_mapped(conn, line, after, _asking(arguments, author, setup, now))
+    return codes.release_mapped(conn, line, after, asking_of(arguments, author, setup, now))
 
 
 def orders_cancel(
     conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
 ) -> Answer:
     """Arguments `ids`, `reason`. Answer as `pipeline.order_decisions.cancel`."""
-    asking = _asking(arguments, author, setup, now)
-    return order_decisions.cancel(conn, _numbers(arguments, "ids"), asking)
+    asking = asking_of(arguments, author, setup, now)
+    return order_decisions.cancel(conn, numbers_of(arguments, "ids"), asking)
+
+
+def orders_free(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `ids`, `reason`. Answer as `pipeline.order_decisions.free`."""
+    asking = asking_of(arguments, author, setup, now)
+    return order_decisions.free(conn, numbers_of(arguments, "ids"), asking)
+
+
+def orders_relabel(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `old`, `new`, `source` (may be empty), `reason`. Answer as `pipeline.patient_decisions.label_anew`."""
+    old, new, source = (str(arguments.get(name) or "") for name in ("old", "new", "source"))
+    asking = asking_of(arguments, author, setup, now)
+    return patient_decisions.label_anew(conn, old, new, source, asking)
+
+
+def patients_seen(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `ids`, `reason`. Answer `seen` (ids): changes of patients that a person has looked at."""
+    asking = asking_of(arguments, author, setup, now)
+    return patient_decisions.seen(conn, numbers_of(arguments, "ids"), asking)
+
+
+def prior_load(
+    conn: Connection, arguments: Arguments, author: str, setup: Setup, now: float
+) -> Answer:
+    """Arguments `results` (a list), `source`, `order_source`, `reason`. Answer `new` and `known` (counts)."""
+    rows = arguments.get("results")
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise CommandRefused("`results` must be a list", what_to_do="Use `labwire prior load`.")
+    names = (str(arguments.get(name) or "") for name in ("order_source", "source"))
+    asking = asking_of(arguments, author, setup, now)
+    return patient_decisions.load_earlier(conn, rows, Origin(*names), asking)
 
 
 COMMANDS: Mapping[str, CommandJob] = {
     "codes.release": codes_release,
     "orders.cancel": orders_cancel,
+    "orders.free": orders_free,
+    "orders.relabel": orders_relabel,
+    "patients.seen": patients_seen,
+    "prior.load": prior_load,
     "results.release": results_release,
-    "results.reject": results_reject,
+    "results.rerun": results_rerun,
+    "results.reflex": results_reflex,
     "messages.replay": messages_replay,
     "outbox.resend": outbox_resend,
     "outbox.hold": outbox_hold,
     "outbox.release": outbox_release,
+    **REVIEW_COMMANDS,
+    **QUALITY_COMMANDS,
+    **RULE_COMMANDS,
 }
 
 
@@ -150,46 +229,6 @@ def note_refusal(conn: Connection, request: Request, refusal: CommandRefused) ->
 def _record(conn: Connection, request: Request) -> int:
     asked = stored.Command(request.verb, request.arguments, request.author, request.now)
     return stored.ask(conn, asked)
-
-
-def _asking(arguments: Arguments, author: str, setup: Setup, now: float) -> Asking:
-    return Asking(author, setup, now, _reason(arguments))
-
-
-def _reason(arguments: Arguments) -> str:
-    return str(arguments.get("reason") or "")
-
-
-def _numbers(arguments: Arguments, name: str) -> list[int]:
-    """A list of different positive whole numbers."""
-    given = arguments.get(name)
-    is_list = isinstance(given, list) and 0 < len(given) <= AT_ONCE_MAX
-    if not is_list or not all(
-        type(one) is int and 0 < one <= LARGEST_NUMBER for one in given or ()
-    ):
-        raise CommandRefused(
-            f"`{name}` must be a list of 1 to {AT_ONCE_MAX} whole numbers",
-            what_to_do="Name what you mean by its numbers.",
-        )
-    return list(dict.fromkeys(given or ()))
-
-
-def _check_still_true(conn: Connection, number: int) -> None:
-    row = outbox.get(conn, number)
-    if row is None or row["journal_id"] is None:
-        return
-    for other in outbox.for_journal(conn, row["journal_id"]):
-        if other["replaces"] == number:
-            raise CommandRefused(
-                f"message {number} was replaced by message {other['number']}, which carries its accepted results",
-                what_to_do="Release the results that the LIS refused, or resend the replacement.",
-            )
-    for result in results.by_ids(conn, row["result_ids"]):
-        if result["release_state"] != ReleaseState.RELEASED:
-            raise CommandRefused(
-                f"message {number} carries result {result['id']}, which is {result['release_state']} now",
-                what_to_do="Release the results that are right; they go as a new message.",
-            )
 
 
 def _all_of(conn: Connection, numbers: list[int], changed: list[int], word: str) -> list[int]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from middleware.model import Finding, ReleaseMode, ReleaseState, SampleRole, VerdictKind
+from middleware.pipeline.stopped import stopped_by
 from middleware.review.release import Decision, decide, in_shadow
 from middleware.routing.code_row import CodeFate
 from middleware.routing.route import RouteTable
 from middleware.setup import Setup
+from middleware.store.suspensions import Suspension
 
 _NO_ROUTE = Finding(
     check="route",
@@ -42,7 +44,11 @@ Decided = tuple[tuple[str, ...], dict[str, Any]]
 class Judge:
     """I decide under one setup."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, stops: Sequence[Suspension] = (), now: float = 0.0) -> None:
+        """`stops` of automatic release, as the store has them in force. `now` (seconds since 1970 UTC) where stored
+        results are decided anew: time ends some permissions."""
+        self.now = now
+        self._stops = stops
         self._generation = setup.generation
         self._routes = RouteTable(setup.routes, setup.connectors)
         self._relaying = {line.id for line in setup.lines.values() if line.relay is not None}
@@ -78,6 +84,10 @@ class Judge:
         if not destinations:
             findings = (*findings, _NO_ROUTE)
         decision = decide(findings, role, mode, self._generation)
+        if self._stops and decision.state is _RELEASED:
+            stopped = stopped_by(row, self._stops)
+            if stopped is not None:
+                decision = decide((*findings, stopped), role, mode, self._generation)
         if row.get("code_fate") in _NOT_SENT and decision.state in _GOING:
             decision = _kept(decision)
         if row["line"] in self._relaying:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from middleware.model import OutcomeKind, ReleaseState
-from middleware.pipeline.outgoing import Outgoing, enqueue, only_true_corrections
+from middleware.payload.outgoing import by_order
+from middleware.pipeline.outgoing import Outgoing, as_sent, enqueue, only_true_corrections
 from middleware.setup import Setup
 from middleware.store import audit, outbox, results
 from middleware.store.connection import Connection
@@ -72,11 +73,14 @@ def named_results(locations: Sequence[str], count: int) -> set[int]:
 
 
 def _mend(conn: Connection, one: Settlement, row: dict[str, Any], setup: Setup) -> list[int]:
-    ids = sorted(row["result_ids"])  # the order in which they were rendered
+    carried = as_sent(conn, results.by_ids(conn, row["result_ids"]))
+    ids = [result["id"] for result in carried]  # the order in which they were rendered
     named = named_results(one.outcome.error_locations, len(ids))
-    if not named or any(result["isolate"] for result in results.by_ids(conn, ids)):
+    if not named or any(result["isolate"] for result in carried):
         return []  # half a culture misleads, and its OBX stand in another order than its results
-    bad = [result_id for place, result_id in enumerate(ids, 1) if place in named]
+    if bytes(row["payload"]).count(b"\rOBR|") != len(by_order(carried)):
+        return []  # ordered since: nobody knows any more which result the answer names
+    bad = sorted(result_id for place, result_id in enumerate(ids, 1) if place in named)
     reason = f"the LIS refused it in message {one.number}: {one.outcome.text or one.outcome.code}"
     results.decide(conn, bad, ReleaseState.HELD, results.Decision(AUTHOR, reason, one.at))
     rest = results.by_ids(conn, [result_id for result_id in ids if result_id not in bad])

@@ -21,6 +21,7 @@ from middleware.model import (
     SampleRole,
     VerdictKind,
 )
+from middleware.pipeline import identified, sample_ids
 from middleware.pipeline.codes import code_findings, without_ignored
 from middleware.pipeline.culture import hold_whole
 from middleware.pipeline.decision import Judge
@@ -73,6 +74,7 @@ class Prepared:
     reason: str = ""
     reason_record: int | None = None
     reason_field: str | None = None
+    identified_by: str = ""  # what its sample ids name, where they name no tubes (PatientIdKind)
 
 
 class Preparation:
@@ -81,6 +83,8 @@ class Preparation:
     def __init__(self, setup: Setup, checks: Sequence[Check] = CATALOGUE) -> None:
         self._setup = setup
         self._judge = Judge(setup)
+        self._sample_ids = sample_ids.steps_by_line(setup)
+        self._identified = identified.kinds_by_line(setup)
         self._checks = tuple(checks)
         self._shared_checks = tuple(
             one for one in checks if isinstance(one, NamedCheck) and one.is_shared
@@ -96,7 +100,15 @@ class Preparation:
         envelope = decoded.envelope
         if len(envelope.results) > RESULTS_MAX:
             return unreadable(entry, _too_many(len(envelope.results)))
+        misread: frozenset[str] = frozenset()
+        if entry.line in self._sample_ids:
+            envelope, misread = sample_ids.as_ordered(envelope, self._sample_ids[entry.line])
+        identified_by = self._identified.get(entry.line, "")
+        if identified_by:
+            envelope = identified.by_patient(envelope)
         context = self._context(entry, envelope)
+        if misread:
+            context = replace(context, misread=misread)
         zone = line.time_zone or self._setup.node.time_zone
         shared = self._shared(entry, envelope)
         prepared = self._results(envelope.results, context, shared, (line.release, zone))
@@ -113,6 +125,7 @@ class Preparation:
             faults=faults,
             has_queries=bool(envelope.queries),
             quirks=tuple([name for name in envelope.quirks if name not in entry.quirks]),
+            identified_by=identified_by,
         )
 
     def _shared(self, entry: StoredEntry, envelope: Envelope) -> dict[str, Any]:
@@ -133,6 +146,8 @@ class Preparation:
             "supersedes": None,
             "version": 1,
         }
+        if entry.line in self._identified:
+            shared["identified_by"] = self._identified[entry.line]
         if self._setup.codes:  # every row names the same columns
             shared |= AS_SENT
         return shared
@@ -149,6 +164,8 @@ class Preparation:
         if driver is not None and driver.profile.result.harmless_flags:
             harmless = frozenset(driver.profile.result.harmless_flags)
             context = replace(context, harmless_flags=harmless)
+        if self._setup.review.downtime_prefix:
+            context = replace(context, downtime_prefix=self._setup.review.downtime_prefix)
         if not envelope.is_for_reporting:
             context = replace(context, is_for_reporting=False)
         return context
@@ -172,6 +189,7 @@ class Preparation:
             checks = self._checks_after(first, context)
             role = first.specimen.role
             is_patients = role is SampleRole.PATIENT
+            names_tube = is_patients and context.line not in self._identified
             has_time = first.measured.at is not None  # "0000…" or a mere day is no time
             for result in alike:
                 row = result_row(columns, result)
@@ -183,7 +201,7 @@ class Preparation:
                     findings = code_findings(codes, row, findings)
                 destinations, decided = self._judge.decide(row, findings, role, mode)
                 row.update(decided)
-                may_follow = is_patients and not (findings and _doubts_identity(findings))
+                may_follow = names_tube and not (findings and _doubts_identity(findings))
                 one = PreparedResult(row, mark, role, findings, has_time, may_follow, destinations)
                 if result.isolate is not None:
                     one.parent_record = result.parent.record if result.parent is not None else 0

@@ -12,16 +12,31 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from middleware.errors import StoreError
 from middleware.model import Fault, MessageKind, ReleaseState, VerdictKind
+from middleware.pipeline import (
+    calls,
+    follow_up,
+    order_results,
+    quality,
+    rule_errands,
+    rules_anew,
+    rules_review,
+    suspension,
+    whom,
+    withdraw,
+)
 from middleware.pipeline.culture import link_parents
 from middleware.pipeline.decision import Judge, columns_of
-from middleware.pipeline.order_results import bind
 from middleware.pipeline.outgoing import Outgoing, enqueue
 from middleware.pipeline.prepare import Prepared
 from middleware.pipeline.prepared import PreparedResult
 from middleware.pipeline.replay import reject_replaced
+from middleware.pipeline.rule_facts import About
+from middleware.pipeline.same_use import released_before
+from middleware.pipeline.typed_before import typed_before
 from middleware.review.release import Decision
 from middleware.review.repetition import (
     NEW,
@@ -34,9 +49,10 @@ from middleware.review.repetition import (
     judge,
 )
 from middleware.setup import Setup
-from middleware.store import journal, results, setups
+from middleware.store import journal, results, setups, suspensions
 from middleware.store.connection import Connection
 from middleware.store.schema import JournalState
+from middleware.store.suspensions import Suspension
 
 Kept = tuple[Prepared, Sequence[PreparedResult]]
 """A message, and its results as they are stored."""
@@ -50,15 +66,16 @@ class SetupChanged(StoreError):
 
 @dataclass(slots=True)
 class Summary:
-    """What a batch did, to be counted after its commit: results by (line, release state), messages
-    that hold repetitions
-    by line, unreadable entries (id, line, reason), tolerances by (line, name), and the number of outgoing messages."""
+    """What a batch did, to be counted after its commit: results by (line, release state), messages that hold
+    repetitions by line, unreadable entries (id, line, reason), tolerances by (line, name), the number of outgoing
+    messages, and that of results that answer an ordered test."""
 
     results: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeated_messages: Counter[str] = field(default_factory=Counter)
     unreadable: list[tuple[int, str, str]] = field(default_factory=list)
     quirks: Counter[tuple[str, str]] = field(default_factory=Counter)
     outgoing: int = 0
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +84,30 @@ class _Known:
 
     alike: Mapping[bytes, Sequence[Earlier]]
     released: Mapping[tuple[str, str, str], Sequence[Earlier]]
+    tolerance: Decimal  # of an analyzer's number from a typed one, in percent
 
 
 def process(conn: Connection, batch: Sequence[Prepared], setup: Setup, now: float) -> Summary:
     """Store a batch in the order given; `now` is seconds since 1970 UTC. Raises SetupChanged."""
-    if setups.current_generation(conn) != setup.generation:
+    in_force = setups.in_force(conn)
+    if in_force.generation != setup.generation:
         raise SetupChanged("the setup changed while the messages were being prepared")
+    stops = suspensions.in_force(conn) if in_force.is_stopped else ()
+    ground = _Ground(setup, now, stops, in_force.has_withdrawn)
     summary = Summary()
     outgoing: list[Outgoing] = []
+    steps: dict[int, int] = {}
     for one in batch:
         if one.entry.replays and not one.reason:
             now_said = {result.fingerprint for result in one.results}
             reject_replaced(conn, one.entry.id, now_said, now)
-    for wave in _waves(batch):
-        kept = _review_wave(conn, wave, setup)
-        _save(conn, kept)
-        bind(conn, (result for _, stored in kept for result in stored), now)
-        _count(kept, summary)
-        outgoing += _outgoing_of(kept)
-    summary.outgoing = len(enqueue(conn, outgoing, setup, now))
+    for wave in _waves(batch, setup):
+        stored = _store_wave(conn, wave, ground)
+        _count(stored.kept, summary)
+        outgoing += [*_outgoing_of(stored.kept), *stored.waited]
+        steps |= stored.bound
+    summary.steps = len(steps)
+    summary.outgoing = len(enqueue(conn, outgoing, setup, now, steps))
     _close_entries(conn, batch, setup.generation, now)
     for one in batch:
         if one.reason:
@@ -95,24 +117,95 @@ def process(conn: Connection, batch: Sequence[Prepared], setup: Setup, now: floa
     return summary
 
 
-def _waves(batch: Sequence[Prepared]) -> Iterator[list[Prepared]]:
-    """Cut the batch where a message touches a specimen of an earlier one, which must be stored before it is judged."""
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What is in force for a batch."""
+
+    setup: Setup
+    now: float
+    stops: Sequence[Suspension]
+    has_withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A wave as it was stored; the step of each result that answers one; and messages of earlier results that had
+    waited for these."""
+
+    kept: list[Kept]
+    bound: Mapping[int, int]
+    waited: Sequence[Outgoing]
+
+
+def _store_wave(conn: Connection, wave: Sequence[Prepared], ground: _Ground) -> _Stored:
+    """Judge a wave against the store, and store it."""
+    setup, now = ground.setup, ground.now
+    kept = whom.identify(conn, _review_wave(conn, wave, setup), setup)
+    ordered = order_results.look_up(conn, _all_of(kept), setup)
+    if ordered is not None:
+        kept = _against_orders(kept, ordered, Judge(setup))
+    ruled: rules_review.Reviewed | None = None
+    if setup.rules is not None:
+        about = About(setup, now)
+        ruled = rules_review.review(conn, kept, rules_anew.ground_of(ordered), about)
+        kept = ruled.kept
+    _number(conn, kept)
+    controlled = quality.review(conn, kept, setup, now)
+    kept = controlled.kept
+    if ground.stops:
+        by_stops = Judge(setup, ground.stops)
+        kept = [(one, suspension.hold_stopped(mine, one.mode, by_stops)) for one, mine in kept]
+    if ground.has_withdrawn:
+        kept = [(one, withdraw.hold_late(conn, stored, one.mode, setup)) for one, stored in kept]
+    _save(conn, kept)
+    if setup.review.call_on_critical_flag:
+        calls.open_by_flags(conn, [one.row for one in _all_of(kept)], now)
+    bound = {} if ordered is None else ordered.bind(conn, _all_of(kept), now)
+    if bound and setup.reflexes:
+        follow_up.by_rules(conn, [one.row for one in _all_of(kept)], bound, setup, now)
+    waited = [] if ruled is None else _after_rules(conn, ruled, bound, ground)
+    if controlled.board is not None:
+        judge = Judge(setup, ground.stops, now)
+        waited += controlled.after_saving(conn, setup, judge, now)
+    return _Stored(kept, bound, waited)
+
+
+def _after_rules(
+    conn: Connection, ruled: rules_review.Reviewed, bound: Mapping[int, int], ground: _Ground
+) -> list[Outgoing]:
+    """Open calls, order again what is to be measured again, and decide what had waited for these results."""
+    rule_errands.call(conn, ruled.errands, ground.now)
+    rule_errands.order_again(conn, ruled.errands, bound, ground.setup, ground.now)
+    waiting = rules_anew.waiting(ruled.stored.values())
+    if not waiting:
+        return []
+    judge = Judge(ground.setup, ground.stops, ground.now)
+    return rule_errands.decide_waiting(conn, waiting, ground.setup, judge, ground.now)
+
+
+def _waves(batch: Sequence[Prepared], setup: Setup) -> Iterator[list[Prepared]]:
+    """Cut the batch where a message touches a specimen of an earlier one, which must be stored before it is judged;
+    and, with quality control, around each message with controls."""
     wave: list[Prepared] = []
     touched: set[str] = set()
     for one in batch:
         mine = {result.row["sample_id"] for result in one.results}
-        if not touched.isdisjoint(mine):
+        is_apart = setup.qc is not None and quality.has_controls(one)
+        if wave and (is_apart or not touched.isdisjoint(mine)):
             yield wave
             wave, touched = [], set()
         wave.append(one)
         touched |= mine
+        if is_apart:
+            yield wave
+            wave, touched = [], set()
     if wave:
         yield wave
 
 
 def _review_wave(conn: Connection, wave: Sequence[Prepared], setup: Setup) -> list[Kept]:
     """Each message with its results as they are to be stored: as prepared, unless the store knows related ones."""
-    known = _look_up(conn, wave)
+    known = _look_up(conn, wave, setup)
     if known is None:
         return [(one, one.results) for one in wave]
     decisions = Judge(setup)
@@ -123,7 +216,7 @@ def _review_wave(conn: Connection, wave: Sequence[Prepared], setup: Setup) -> li
     return kept
 
 
-def _look_up(conn: Connection, wave: Sequence[Prepared]) -> _Known | None:
+def _look_up(conn: Connection, wave: Sequence[Prepared], setup: Setup) -> _Known | None:
     """What the store holds of the wave's specimens; None: nothing that matters.
 
     Of a sample id that names one specimen all its results are read. Controls and placeholders repeat for ever: of those
@@ -134,14 +227,11 @@ def _look_up(conn: Connection, wave: Sequence[Prepared]) -> _Known | None:
         {result.row["sample_id"] for one in wave for result in one.results if result.may_follow},
     )
     alike: dict[bytes, list[Earlier]] = {}
-    released: dict[tuple[str, str, str], list[Earlier]] = {}
-    for sample_id, stored in runs.items():
+    for stored in runs.values():
         for run in stored:
             earlier = Earlier(run.result_id, run.journal_id, run.duplicate_of, run.version)
             alike.setdefault(bytes(run.fingerprint), []).append(earlier)
-            if run.release_state == ReleaseState.RELEASED:
-                test = (sample_id, run.test_code, run.test_detail)
-                released.setdefault(test, []).append(earlier)
+    released = released_before(conn, (one for message in wave for one in message.results), runs)
     others: dict[str, list[bytes]] = {}
     for one in wave:
         for result in one.results:
@@ -152,7 +242,7 @@ def _look_up(conn: Connection, wave: Sequence[Prepared]) -> _Known | None:
             alike[mark] = [
                 Earlier(one.result_id, one.journal_id, one.duplicate_of) for one in found
             ]
-    return _Known(alike, released) if alike else None
+    return _Known(alike, released, setup.review.manual_tolerance_percent) if alike else None
 
 
 def _review(
@@ -174,10 +264,14 @@ def _review(
         decision = Decision(VerdictKind.HOLD, ReleaseState.DUPLICATE, found)
         row = result.row | columns_of(decision) | {"duplicate_of": earlier.result_id}
         return replace(result, row=row, destinations=())
+    typed = typed_before(conn, earlier, result, known.tolerance)
+    if typed is not None:
+        return typed
     findings = (*result.findings, further_finding(earlier))
     destinations, decided = decisions.decide(result.row, findings, result.role, message.mode)
     relation = {"supersedes": earlier.result_id, "version": earlier.version + 1}
-    return replace(result, row=result.row | decided | relation, destinations=destinations)
+    row = result.row | decided | relation
+    return replace(result, row=row, findings=findings, destinations=destinations)
 
 
 def _relate(
@@ -194,14 +288,29 @@ def _relate(
     return judge(alike, released, occasion)
 
 
-def _save(conn: Connection, kept: Sequence[Kept]) -> None:
-    """With ids written into the rows, which spares a copy of each."""
+def _against_orders(
+    kept: Sequence[Kept], ordered: order_results.OrderedResults, judge: Judge
+) -> list[Kept]:
+    return [
+        (one, [ordered.reviewed(result, judge, one.mode) for result in stored])
+        for one, stored in kept
+    ]
+
+
+def _all_of(kept: Sequence[Kept]) -> Iterator[PreparedResult]:
+    return (result for _, stored in kept for result in stored)
+
+
+def _number(conn: Connection, kept: Sequence[Kept]) -> None:
+    """Ids written into the rows, which spares a copy of each."""
     rows = [result.row for _, stored in kept for result in stored]
-    if not rows:
-        return
-    first = results.allocate_ids(conn, len(rows))
-    for number, row in enumerate(rows, first):
-        row["id"] = number
+    if rows:
+        for number, row in enumerate(rows, results.allocate_ids(conn, len(rows))):
+            row["id"] = number
+
+
+def _save(conn: Connection, kept: Sequence[Kept]) -> None:
+    rows = [result.row for _, stored in kept for result in stored]
     for _, stored in kept:
         if any(result.parent_record for result in stored):
             link_parents(stored)

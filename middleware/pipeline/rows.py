@@ -113,12 +113,13 @@ def result_row(shared: dict[str, Any], result: Result) -> dict[str, Any]:
     row["is_manual"] = result.is_manual
     if result.dilution_factor is not None:
         row["dilution_factor"] = str(result.dilution_factor)
-    _put_value(row, result.value)
+    put_value(row, result.value)
     _put_remarks(row, result)
     return row
 
 
-def _put_value(row: dict[str, Any], value: ResultValue) -> None:
+def put_value(row: dict[str, Any], value: ResultValue) -> None:
+    """Write the value into its columns; those that it does not need stay as they are."""
     row["value_kind"] = value.kind._value_
     row["value_raw"] = value.raw
     if value.number is not None:

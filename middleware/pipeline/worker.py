@@ -198,6 +198,8 @@ class Worker:
         return self._parts.writer.submit(job, WriteQueue.PROCESS, _CHANGES)
 
     def _tell(self, summary: Summary) -> None:
+        if summary.steps:
+            self._parts.writer.announce(Topic.ORDERS)
         repeated: dict[str, int] = {}
         for (line, state), count in summary.results.items():
             ResultsReviewed(line, state, count).emit()

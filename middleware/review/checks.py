@@ -59,6 +59,7 @@ CATALOGUE: tuple[Check, ...] = (
     _shared("sample_id_is_there", 100, identity.sample_id_is_there),
     _shared("sample_id_is_well_formed", 110, identity.sample_id_is_well_formed),
     _shared("check_digit_is_right", 115, identity.check_digit_is_right),
+    _shared("sample_id_is_no_downtime_id", 117, identity.sample_id_is_no_downtime_id),
     _shared("patient_is_one", 120, identity.patient_is_one),
     _shared("sample_id_is_beyond_doubt", 130, identity.sample_id_is_beyond_doubt),
     _shared("specimen_is_no_control", 140, identity.specimen_is_no_control),

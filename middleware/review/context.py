@@ -38,7 +38,8 @@ class ReviewContext:
     `control_marks` gives for a sample id the text that names a control, where one does. `times` says how far from
     `received_at` a result may have been measured. `is_for_reporting`: the driver's profile does not say otherwise.
     `harmless_flags`: the analyzer's own flags of which the profile says that they change nothing.
-    `misread`: the sample ids whose check digit is wrong.
+    `misread`: the sample ids whose check digit is wrong. `downtime_prefix`: what labels of a downtime begin with
+    (empty: there are none).
     """
 
     line: str
@@ -51,6 +52,7 @@ class ReviewContext:
     is_for_reporting: bool = True
     harmless_flags: frozenset[str] = frozenset()
     misread: frozenset[str] = frozenset()
+    downtime_prefix: str = ""
 
 
 @lru_cache(maxsize=256)

@@ -132,3 +132,19 @@ def patient_is_one(result: Result, context: ReviewContext) -> Finding | None:
         f"The message gives different {difference} for this sample id, so the whole specimen is held. "
         "Find out whose tube it is before anything is released.",
     )
+
+
+DOWNTIME = "downtime_sample_id"
+"""The code of the finding that a person ends by joining the id to a real one."""
+
+
+def sample_id_is_no_downtime_id(result: Result, context: ReviewContext) -> Finding | None:
+    """A label of a downtime names a tube on paper only, until a person joins it to the real one."""
+    prefix, sample_id = context.downtime_prefix, result.specimen.sample_id
+    if not prefix or not sample_id.startswith(prefix):
+        return None
+    return _hold(
+        DOWNTIME,
+        f"The sample id {sample_id!r} is a label of a downtime. "
+        "When the tube has its order, join both: `labwire specimens join`.",
+    )

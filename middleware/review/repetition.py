@@ -26,6 +26,7 @@ class Earlier(NamedTuple):
     journal_id: int
     duplicate_of: int | None = None
     version: int = 1
+    is_withdrawn: bool = False
 
 
 class Relation(StrEnum):
@@ -147,6 +148,14 @@ def _is_repeated(earlier: Earlier, occasion: Occasion) -> bool:
 
 def further_finding(earlier: Earlier) -> Finding:
     """Why a further run waits for a person."""
+    if earlier.is_withdrawn:
+        return Finding(
+            check="repetition",
+            code="says_again_what_was_withdrawn",
+            verdict=VerdictKind.HOLD,
+            text=f"This says the same as result {earlier.result_id}, which a person withdrew. "
+            "Release it only if it was measured again, else reject it.",
+        )
     return Finding(
         check="repetition",
         code="further_run_after_release",

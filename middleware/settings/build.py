@@ -9,11 +9,14 @@ from pathlib import Path
 from middleware.delivery.connector import ConnectorFactory
 from middleware.driver.api import Driver
 from middleware.errors import SettingsError
+from middleware.review.people import ReviewSettings
 from middleware.settings.check import DriverSource, examine
 from middleware.settings.code_files import with_tables
 from middleware.settings.load import Loaded
 from middleware.settings.parts import ConnectorPart, Parts
 from middleware.settings.problems import errors_in
+from middleware.settings.qc_files import with_qc
+from middleware.settings.rule_files import with_rules
 from middleware.settings.schema import NodeTable
 from middleware.setup import ConnectorSetup, NodeSettings, Setup
 
@@ -32,7 +35,8 @@ def build_setup(
             "the settings are refused:\n" + "\n".join(f"  {error}" for error in errors),
             what_to_do="Correct each place named; `labwire check` looks again.",
         )
-    text, sha256 = with_tables(loaded, parts.line_codes)
+    text, sha256 = with_rules(with_tables(loaded, parts.line_codes), parts)
+    text, sha256 = with_qc((text, sha256), parts)
     return Setup(
         generation=generation,
         node=node_settings(parts.node, loaded.path),
@@ -48,6 +52,12 @@ def build_setup(
         source_text=text,
         source_sha256=sha256,
         codes=parts.line_codes,
+        panels=parts.codes.panels if parts.codes is not None else {},
+        reflexes=tuple(rule for _, rule in parts.reflexes),
+        review=parts.review or ReviewSettings(),
+        rules=parts.rules,
+        candidate=parts.candidate,
+        qc=parts.qc,
     )
 
 
@@ -63,6 +73,8 @@ def node_settings(table: NodeTable, path: Path) -> NodeSettings:
         database=database,
         time_zone=table.time_zone,
         capture_keep_days=table.capture_keep_days,
+        orders_keep_days=table.orders_keep_days,
+        orders_delete_after_days=table.orders_delete_after_days,
     )
 
 

@@ -17,8 +17,16 @@ from middleware.line.files import make_line_link
 from middleware.line.settings import LineSettings
 from middleware.model import ReleaseMode
 from middleware.settings.check_answers import answers_have_a_line
+from middleware.settings.check_ask import tubes_can_be_asked_for
+from middleware.settings.check_download import work_can_be_sent
 from middleware.settings.check_files import folders_are_one_lines, folders_can_be_used
 from middleware.settings.check_identity import serial_number_can_be_told
+from middleware.settings.check_orders import (
+    arrival_is_said,
+    downloads_are_one_lines,
+    orders_can_come,
+)
+from middleware.settings.check_reflex import reflexes_can_happen, reruns_can_be_asked_for
 from middleware.settings.check_relay import relays_can_work
 from middleware.settings.check_serial import (
     ports_have_one_line,
@@ -29,6 +37,8 @@ from middleware.settings.code_files import read_code_tables
 from middleware.settings.load import Loaded
 from middleware.settings.parts import Parts, read_parts
 from middleware.settings.problems import Location, Problem, Weight, did_you_mean
+from middleware.settings.qc_files import read_qc
+from middleware.settings.rule_files import read_rules
 from middleware.settings.tls_check import tls_can_work
 from middleware.transport.settings import TRANSPORT_TYPES, TcpConnectSettings, TcpListenSettings
 
@@ -66,6 +76,10 @@ def examine(
         parts.problems += [problem for rule in _RULES for problem in rule(parts)]
         parts.problems += _drivers(parts, catalogue)
         parts.problems += read_code_tables(parts)
+        parts.problems += reflexes_can_happen(parts)
+        parts.problems += downloads_are_one_lines(parts)
+        parts.problems += read_rules(parts)
+        parts.problems += read_qc(parts)
     parts.problems.sort(key=lambda problem: problem.line)
     return parts
 
@@ -119,8 +133,12 @@ def _listeners(parts: Parts) -> Iterator[_Listener]:
             name = f'the relay of the line "{line.id}"'
             yield _Listener(place, name, line.relay.host, line.relay.port)
     for part in parts.connectors:
+        own = getattr(part.settings, "transport", None)
+        if isinstance(own, TcpListenSettings):
+            place = (*part.location, "transport", "port")
+            yield _Listener(place, f'the connector "{part.table.id}"', own.host, own.port)
         orders = getattr(part.settings, "orders", None)
-        if orders is not None:
+        if orders is not None and hasattr(orders, "port"):
             name = f'orders of the connector "{part.table.id}"'
             yield _Listener((*part.location, "orders", "port"), name, orders.host, orders.port)
     address = parts.monitor.address if parts.monitor is not None else None
@@ -206,6 +224,8 @@ def _routes_lead_somewhere(parts: Parts) -> Iterator[Problem]:
     for location, route in parts.routes:
         yield from _known_ids(parts, "connector", (*location, "to"), route.to)
         yield from _known_ids(parts, "line", (*location, "lines"), route.lines)
+    for location, rule in parts.reflexes:
+        yield from _known_ids(parts, "line", (*location, "lines"), rule.lines)
 
 
 def _known_ids(
@@ -249,6 +269,9 @@ _RULES = (
     _one_line_dials_an_analyzer,
     ports_have_one_line,
     answers_have_a_line,
+    tubes_can_be_asked_for,
+    orders_can_come,
+    arrival_is_said,
     ports_have_stable_names,
     _open_listeners_are_told,
     _database_has_no_password,
@@ -292,6 +315,8 @@ def _fits(
         yield parts.loaded.problem(place, message, cure)
     yield from serial_settings_fit(parts, location, line, driver.profile)
     yield from serial_number_can_be_told(parts, location, line, driver)
+    yield from work_can_be_sent(parts, location, line, driver)
+    yield from reruns_can_be_asked_for(parts, line, driver)
     try:
         make_line_link(line, driver, NO_CONTEXT)
     except (MiddlewareError, ValueError, TypeError) as error:

@@ -49,12 +49,17 @@ def folders_are_one_lines(parts: Parts) -> Iterator[Problem]:
 
 
 def _file_lines(parts: Parts) -> list[tuple[Location, FileDropSettings, str]]:
-    """The place, settings and id of each line of files."""
-    return [
+    """The place, settings and id of each line of files, and of each connector that takes files of orders."""
+    found = [
         ((*location, "transport"), line.transport, line.id)
         for location, line in parts.lines
         if isinstance(line.transport, FileDropSettings)
     ]
+    for part in parts.connectors:
+        own = getattr(getattr(part.settings, "orders", None), "transport", None)
+        if isinstance(own, FileDropSettings):
+            found.append(((*part.location, "orders"), own, f"{part.table.id}/orders"))
+    return found
 
 
 def _looked_at(transport: FileDropSettings) -> list[tuple[str, str, bool]]:

@@ -47,7 +47,23 @@ def read_code_tables(parts: Parts) -> list[Problem]:
             scope = Scope(line.id, line.driver, zone)
             rule = line.unmapped_codes or parts.codes.unmapped
             parts.line_codes[line.id] = LineCodes(table, scope, rule)
-    return problems
+    return [*problems, *_panels_of_unknown_tests(parts)]
+
+
+def _panels_of_unknown_tests(parts: Parts) -> Iterator[Problem]:
+    """Where every line has a table, a test that none of them knows refuses the whole panel."""
+    if parts.codes is None or len(parts.line_codes) < len(parts.lines):
+        return
+    known: set[str] = set().union(*[one.orderable for one in parts.line_codes.values()])
+    for panel, tests in parts.codes.panels.items():
+        for test in tests:
+            if test not in known:
+                message = (
+                    f'the panel "{panel}" names the test "{test}", which no table of codes has'
+                )
+                cure = "add a row for it to a table, or take it out of the panel"
+                place = ("codes", "panels")
+                yield parts.loaded.problem(place, message, cure, Weight.WARNING)
 
 
 def _named(parts: Parts) -> Iterator[tuple[Location, Path]]:

@@ -21,9 +21,23 @@ from pydantic_core import PydanticUndefined
 from middleware.delivery.connector import ConnectorFactory
 from middleware.line.order_settings import LineOrders
 from middleware.line.settings import LineSettings
+from middleware.model.sample_id import SampleIdSteps
+from middleware.qc.materials import ControlLot, Material
+from middleware.qc.schedule import Schedule
+from middleware.qc.targets import LearnedTarget
+from middleware.review.people import ReviewSettings
+from middleware.review.quality_file import ControlTable, GateTable, PatientsTable, QcFile
+from middleware.review.reflex import ReflexRule, When
 from middleware.routing.code_csv import COLUMNS
 from middleware.routing.rules import Route
-from middleware.settings.schema import CodesTable, ConnectorTable, MonitorTable, NodeTable
+from middleware.settings.schema import (
+    CodesTable,
+    ConnectorTable,
+    MonitorTable,
+    NodeTable,
+    QcTable,
+    RulesTable,
+)
 from middleware.transport.file_settings import FileDropSettings
 from middleware.transport.serial_settings import Rfc2217Settings, SerialSettings
 from middleware.transport.settings import TcpConnectSettings, TcpListenSettings
@@ -48,7 +62,16 @@ _EXAMPLES: Mapping[str, Any] = {
     "connector.host": "127.0.0.1",
     "connector.port": 2576,
     "connector.folder": "/srv/lis/results",
+    "connector.url": "http://127.0.0.1:8080/results",
+    "connector.secret": {"env": "LIS_SECRET"},
+    "connector.system": "https://lab.example/labwire",
+    "connector.database": "sqlite:////srv/lis/results.db",
+    "connector.table": "lab_results",
+    "connector.columns": {"id": "row_id", "tube": "sample_id", "test": "test_code"},
+    "connector.transport": {"type": "tcp_connect", "host": "127.0.0.1", "port": 4500},
     "route.to": ["lis"],
+    "reflex.when": {"test": "TSH", "above": 4.5, "unit": "mIU/L"},
+    "reflex.order": ["FT4"],
 }
 
 
@@ -77,6 +100,12 @@ def _parts(connectors: Mapping[str, ConnectorFactory]) -> Iterator[_Part]:
     yield _Part("`[node]`", "This installation.", NodeTable)
     yield _Part("`[[line]]`", "One analyzer; as many as there are.", LineSettings)
     yield _Part("`orders` of a `[[line]]`", "Work for its analyzer.", LineOrders)
+    yield _Part(
+        "`sample_ids` of a `[[line]]`",
+        "From the ids of its analyzer to those of the orders, in this order; for results and queries alike. "
+        "`sample_id_pattern` and the lengths look at what comes out.",
+        SampleIdSteps,
+    )
     for name, words, model in _TRANSPORT_PARTS:
         yield _Part(f'`transport` with `type = "{name}"`', words, model, frozenset({"type"}))
     yield _Part("`tls`", "Of a TCP transport, or of a connector that uses TCP.", TlsSettings)
@@ -91,13 +120,59 @@ def _parts(connectors: Mapping[str, ConnectorFactory]) -> Iterator[_Part]:
             "Beside the keys above.",
             factory.settings_model,
         )
+        for orders in _tables_of(factory.settings_model, "orders"):
+            words = "The system also sends orders; without this table none are taken."
+            yield _Part(f'`orders` of a `[[connector]]` with `type = "{name}"`', words, orders)
+        for ask in _tables_of(factory.settings_model, "ask"):
+            words = "The system can be asked for orders (`orders.ask` of lines); without this table it is not."
+            yield _Part(f'`ask` of a `[[connector]]` with `type = "{name}"`', words, ask)
+    yield from _result_parts()
+    yield _Part("`[monitor]`", "For machines: `/metrics`, `/healthz`, `/readyz`.", MonitorTable)
+
+
+def _result_parts() -> Iterator[_Part]:
+    """What becomes of results."""
     yield _Part(
         "`[[route]]`",
         "Which results go where. Without any route every result goes to every connector.",
         Route,
     )
+    yield _Part(
+        "`[[reflex]]`",
+        "More work because of a result that answers an order: other tests, or the same again.",
+        ReflexRule,
+    )
+    yield _Part("`when` of a `[[reflex]]`", "All that it says must be so.", When)
+    yield _Part("`[review]`", "What is asked of people who decide about results.", ReviewSettings)
     yield _Part("`[codes]`", "Test codes of the LIS. The table's columns stand below.", CodesTable)
-    yield _Part("`[monitor]`", "For machines: `/metrics`, `/healthz`, `/readyz`.", MonitorTable)
+    words = "When a result may go without a person. Without it `release` of a line decides alone."
+    yield _Part("`[rules]`", words, RulesTable)
+    yield from _qc_parts()
+
+
+def _qc_parts() -> Iterator[_Part]:
+    """Quality control, and the file that it names."""
+    words = "Control values are judged, and what is not in control holds patients' results."
+    yield _Part("`[qc]`", words, QcTable)
+    tables = frozenset({"material", "lot", "control", "gate", "patients"})
+    yield _Part("In the file of `[qc]`", "For all gates, at the head of the file.", QcFile, tables)
+    yield _Part("`schedule`", "In the file of `[qc]`, and of a `[[gate]]` in it.", Schedule)
+    yield _Part("`[[material]]` in the file of `[qc]`", "A control material.", Material)
+    yield _Part("`[[lot]]` in the file of `[qc]`", "One lot of one of its levels.", ControlLot)
+    words = "What a lot should give for one test. Only tests that have one are gated."
+    yield _Part("`[[control]]` in the file of `[qc]`", words, ControlTable)
+    yield _Part("`learned` of a `[[control]]`", "Instead of mean and sd.", LearnedTarget)
+    words = "A statistic over patients' results that notices a shift between control runs."
+    yield _Part("`[[patients]]` in the file of `[qc]`", words, PatientsTable)
+    words = "What is different for some tests. The first that fits counts."
+    yield _Part("`[[gate]]` in the file of `[qc]`", words, GateTable)
+
+
+def _tables_of(model: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:
+    """The models of a key that is a table of its own (or none)."""
+    field = model.model_fields.get(key)
+    kinds = typing.get_args(field.annotation) if field is not None else ()
+    yield from (one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel))
 
 
 def reference(connectors: Mapping[str, ConnectorFactory]) -> str:
@@ -140,6 +215,8 @@ def example(connectors: Mapping[str, ConnectorFactory]) -> str:
         + _commented(_block("", "file_drop", FileDropSettings)),
         "# [line.orders]   # work for the analyzer\n"
         + _commented(_block("", "orders", LineOrders)),
+        "# [line.sample_ids]   # how the analyzer writes the ids of tubes\n"
+        + _commented(_block("", "sample_ids", SampleIdSteps)),
     ]
     for name in sorted(connectors, key=lambda one: (one != _SHOWN_CONNECTOR, one)):
         own = _block("", "connector", connectors[name].settings_model)
@@ -151,12 +228,21 @@ def example(connectors: Mapping[str, ConnectorFactory]) -> str:
                 f'# [[connector]]   # or: type = "{name}", with the keys of every connector, and\n'
             )
             blocks.append(head + _commented(own))
-    blocks += [
+    return "\n".join([*blocks, *_result_blocks()])
+
+
+def _result_blocks() -> list[str]:
+    """What becomes of results, and the monitor."""
+    return [
         _block("[[route]]", "route", Route),
+        "# [[reflex]]   # more work because of a result\n"
+        + _commented(_block("", "reflex", ReflexRule)),
         _block("[codes]", "codes", CodesTable),
+        _block("[rules]", "rules", RulesTable),
+        _block("[qc]", "qc", QcTable),
+        _block("[review]", "review", ReviewSettings),
         _block("[monitor]", "monitor", MonitorTable),
     ]
-    return "\n".join(blocks)
 
 
 def code_columns() -> str:

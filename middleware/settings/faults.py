@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from middleware.settings.problems import Location, did_you_mean
-from middleware.settings.schema import LATER_TYPES
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -143,9 +142,6 @@ def _not_one_of(_model: type[BaseModel], place: Location, details: ErrorDetails)
 def _unknown_type(_model: type[BaseModel], place: Location, details: ErrorDetails) -> Fault:
     tag = str(details["ctx"]["tag"])
     known = re.findall(r"'([^']*)'", str(details["ctx"]["expected_tags"]))
-    if tag in LATER_TYPES:
-        cure = f"known: {', '.join(known)}"
-        return Fault((*place, "type"), f'the type "{tag}" is not in this version', cure)
     return Fault((*place, "type"), f'unknown type "{tag}"', did_you_mean(tag, known))
 
 

@@ -10,6 +10,9 @@ from pydantic import BaseModel, SecretStr
 
 from middleware.delivery.connector import ConnectorFactory
 from middleware.line.settings import LineSettings
+from middleware.review.people import ReviewSettings
+from middleware.review.quality import SiteQc
+from middleware.review.reflex import ReflexRule
 from middleware.routing.codes import LineCodes
 from middleware.routing.rules import Route
 from middleware.settings.faults import Fault, Model, fields_of, read_model
@@ -19,16 +22,18 @@ from middleware.settings.problems import Location, Problem, did_you_mean
 from middleware.settings.schema import (
     ARRAYS,
     LATER,
-    LATER_TYPES,
     MOST_LINES,
     TABLES,
     CodesTable,
     ConnectorTable,
     MonitorTable,
     NodeTable,
+    QcTable,
+    RulesTable,
     own_settings,
     shell_keys,
 )
+from middleware.setup import SiteRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,20 @@ class Parts:
     node: NodeTable | None = None
     monitor: MonitorTable | None = None
     codes: CodesTable | None = None
+    review: ReviewSettings | None = None
+    rules_table: RulesTable | None = None
+    qc_table: QcTable | None = None
     lines: list[tuple[Location, LineSettings]] = field(default_factory=list)
     connectors: list[ConnectorPart] = field(default_factory=list)
     routes: list[tuple[Location, Route]] = field(default_factory=list)
+    reflexes: list[tuple[Location, ReflexRule]] = field(default_factory=list)
     line_codes: dict[str, LineCodes] = field(default_factory=dict)
     """The table of test codes of each line that has one."""
+    rules: SiteRules | None = None
+    candidate: SiteRules | None = None
+    qc: SiteQc | None = None
+    qc_text: tuple[str, str] | None = None
+    """Name and text of the file of quality control."""
     problems: list[Problem] = field(default_factory=list)
 
     def ids_of(self, name: str) -> Iterator[tuple[Location, str]]:
@@ -79,8 +93,12 @@ def read_parts(loaded: Loaded, connectors: Mapping[str, ConnectorFactory]) -> Pa
     parts.node = _read_single(parts, "node", NodeTable)
     parts.monitor = _read_single(parts, "monitor", MonitorTable)
     parts.codes = _read_single(parts, "codes", CodesTable)
+    parts.review = _read_single(parts, "review", ReviewSettings)
+    parts.rules_table = _read_single(parts, "rules", RulesTable)
+    parts.qc_table = _read_single(parts, "qc", QcTable)
     parts.lines = list(_read_array(parts, "line", LineSettings))
     parts.routes = list(_read_array(parts, "route", Route))
+    parts.reflexes = list(_read_array(parts, "reflex", ReflexRule))
     shells = dict(_read_array(parts, "connector", ConnectorTable))
     for location, shell in shells.items():
         parts.connectors.append(_read_connector(parts, location, shell, connectors))
@@ -230,10 +248,6 @@ def _report_unknown_connector_type(
     parts: Parts, location: Location, name: str, known: list[str]
 ) -> None:
     place = (*location, "type")
-    if name in LATER_TYPES:
-        message = f'the connector type "{name}" is not in this version'
-        cure = f"known: {', '.join(known)}"
-    else:
-        message = f'unknown connector type "{name}"'
-        cure = did_you_mean(name, known, "no connector type is installed")
+    message = f'unknown connector type "{name}"'
+    cure = did_you_mean(name, known, "no connector type is installed")
     parts.problems.append(parts.loaded.problem(place, message, cure))

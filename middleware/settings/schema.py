@@ -16,10 +16,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from middleware.line.settings import LineSettings
+from middleware.review.people import ReviewSettings
+from middleware.review.reflex import ReflexRule
 from middleware.routing.codes import UnmappedRule
 from middleware.routing.rules import Route
+from middleware.rules.criteria import Index
 from middleware.setup import Environment, ListenAddress
 
+MIN_KEY_LENGTH = 16
+"""Characters of a key that reports are signed with."""
 WORD_ID = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 MOST_LANES = 64
 WIDEST_WINDOW = 256
@@ -68,6 +73,21 @@ class NodeTable(BaseModel):
         ge=1,
         le=90,
         description="Captures of lines hold patient data; they are deleted after so many days.",
+    )
+    orders_keep_days: int = Field(
+        default=30,
+        ge=1,
+        le=3660,
+        description="Days after which an ordered test without a result expires: no analyzer is given it any more.",
+    )
+    orders_delete_after_days: int = Field(
+        default=400,
+        ge=1,
+        le=36600,
+        description=(
+            "Days after which a tube on which nothing is open is deleted with its orders and their history; its "
+            "results stay."
+        ),
     )
 
     @field_validator("time_zone")
@@ -135,6 +155,9 @@ class MonitorTable(BaseModel):
         return listen_address(self.listen)
 
 
+MOST_TESTS_OF_A_PANEL = 100
+
+
 class CodesTable(BaseModel):
     """`[codes]`: the table of test codes for every line that names none of its own."""
 
@@ -147,6 +170,68 @@ class CodesTable(BaseModel):
     unmapped: UnmappedRule = Field(
         default=UnmappedRule.HOLD,
         description="What becomes of results that no row of a table fits: held, or sent under the analyzer's own code.",
+    )
+    panels: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description=(
+            'Codes that order several tests at once, as { BMP = ["NA", "K"] }, all as the LIS calls them: each test is '
+            "ordered, cancelled and reported by itself."
+        ),
+    )
+
+    @field_validator("panels")
+    @classmethod
+    def _panels_are_of_tests(
+        cls, value: Mapping[str, tuple[str, ...]]
+    ) -> Mapping[str, tuple[str, ...]]:
+        for name, tests in value.items():
+            if not name or not tests or not all(tests) or len(set(tests)) < len(tests):
+                raise ValueError(f"the panel {name!r} must name tests, each once")
+            if len(tests) > MOST_TESTS_OF_A_PANEL:
+                raise ValueError(f"the panel {name!r} has more than {MOST_TESTS_OF_A_PANEL} tests")
+            inner = next((one for one in tests if one in value), None)
+            if inner is not None:
+                raise ValueError(f"the panel {name!r} names the panel {inner!r}; name its tests")
+        return value
+
+
+class RulesTable(BaseModel):
+    """`[rules]`: when a result may go without a person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Path | None = Field(
+        default=None,
+        description="The rules in force, a TOML file (`middleware/rules/README.md`); relative to this file.",
+    )
+    candidate: Path | None = Field(
+        default=None,
+        description="Rules that are tried beside those in force, without effect; `labwire rules shadow` lists what "
+        "would be different.",
+    )
+    cases: Path | None = Field(
+        default=None,
+        description="The laboratory's own cases; `labwire rules test` judges them beside the generated ones.",
+    )
+    signing_key: SecretStr | None = Field(
+        default=None,
+        min_length=MIN_KEY_LENGTH,
+        description='What reports are signed with, as { env = "NAME" } or { file = "path" }.',
+    )
+    indices: Mapping[Index, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description='Which tests are serum indices, as { haemolysis = ["H"] }: codes of the LIS, or the analyzer\'s.',
+    )
+
+
+class QcTable(BaseModel):
+    """`[qc]`: quality control that gates release."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Path | None = Field(
+        default=None,
+        description="Controls, lots, targets, rules and gates, a TOML file (see below); relative to this file.",
     )
 
 
@@ -167,6 +252,9 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "node": NodeTable,
     "monitor": MonitorTable,
     "codes": CodesTable,
+    "rules": RulesTable,
+    "qc": QcTable,
+    "review": ReviewSettings,
 }
 """Tables that stand once."""
 
@@ -174,19 +262,16 @@ ARRAYS: Mapping[str, type[BaseModel]] = {
     "line": LineSettings,
     "connector": ConnectorTable,
     "route": Route,
+    "reflex": ReflexRule,
 }
 """Tables that may stand several times, written with two brackets."""
 
 LATER: Mapping[str, str] = {
     "console": "the console is not in this version",
     "include": "settings in several files are not in this version",
-    "rules": "rules are not in this version; `release` of a line decides",
     "test": "tests in settings are not in this version",
 }
 """Keys of the plan that this version does not know yet; the word for a person who copied them."""
-
-LATER_TYPES = frozenset({"lis2_host", "fhir", "http_json", "database"})
-"""Connector types of the plan that may not be in this version."""
 
 
 def shell_keys() -> frozenset[str]:

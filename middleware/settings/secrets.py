@@ -57,7 +57,8 @@ def _walk(value: Any, place: Location, resolved: Resolved, sources: _Sources) ->
         return [_walk(one, (*place, n), resolved, sources) for n, one in enumerate(value)]
     if not isinstance(value, dict):
         return value
-    reference = _reference(value)
+    # No secret is a whole table of the settings: `[rules]` with nothing but `file` names a file of rules.
+    reference = _reference(value) if len(place) > 1 else None
     if reference is None:
         return {key: _walk(one, (*place, key), resolved, sources) for key, one in value.items()}
     read, name = reference

@@ -18,9 +18,9 @@ from middleware.transport.tls_context import TlsFilesBad, make_context
 from middleware.transport.tls_files import (
     CertificateRole,
     certificate_ends,
+    connector_tables_of,
     files_of,
     is_open_to_everybody,
-    tls_of,
     tls_tables_of,
 )
 from middleware.transport.tls_settings import TlsSettings
@@ -56,9 +56,9 @@ def _uses(parts: Parts) -> Iterator[_Use]:
         for key, tls, is_listening in tls_tables_of(line):
             yield _Use((*location, key, "tls"), tls, is_listening)
     for part in parts.connectors:
-        own = tls_of(part.settings) if part.settings is not None else None
-        if own is not None:
-            yield _Use((*part.location, "tls"), own, is_listening=False)
+        if part.settings is not None:
+            for keys, tls, is_listening in connector_tables_of(part.settings):
+                yield _Use((*part.location, *keys, "tls"), tls, is_listening)
 
 
 def _contradictions(parts: Parts, use: _Use) -> Iterator[Problem]:

@@ -25,7 +25,7 @@ from middleware.errors import StoreError
 DATABASE_FILE = "labwire.sqlite3"
 """The file's name in data_dir."""
 
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 """The newest migration. A test holds it equal to the newest file of `migrations/versions`."""
 
 WRITER_LOCK = 0x6C616277

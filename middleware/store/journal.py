@@ -255,6 +255,12 @@ def mark_processed(conn: Connection, rows: Sequence[Processed]) -> None:
     execute_many(conn, _PROCESSED, values)
 
 
+def remark(conn: Connection, entry_id: int, reason: str, state: JournalState) -> None:
+    """Say what is to be known of an entry that was done, and where it stands."""
+    changed = update(JOURNAL).where(JOURNAL.c.id == entry_id)
+    conn.execute(changed.values(reason=reason, state=state.value))
+
+
 def mark_unreadable(conn: Connection, entry: Unreadable) -> None:
     """This entry could not be decoded; it waits for a person, with its bytes (DESIGN promise 4)."""
     conn.execute(

@@ -33,9 +33,15 @@ SPECIMENS = Table(
     Column("seen_carrier", Text),
     Column("seen_position", Text),
     Column("seen_at", Float),
+    Column("placed_at", Float),  # when an analyzer last said seen_carrier and seen_position
+    # where the LIS said that it stands
+    Column("put_carrier", Text),
+    Column("put_position", Text),
+    Column("put_at", Float),
     sqlite_autoincrement=True,
 )
 Index("specimens_by_sample_id", SPECIMENS.c.sample_id_normal)
+Index("specimens_by_changed_at", SPECIMENS.c.changed_at)
 
 ORDERS = Table(
     "orders",
@@ -58,6 +64,21 @@ Index(
     SPECIMENS.c.seen_position,
     sqlite_where=SEEN,
     postgresql_where=SEEN,
+)
+PUT = text("put_carrier IS NOT NULL")
+Index(
+    "specimens_by_put_place",
+    SPECIMENS.c.put_carrier,
+    SPECIMENS.c.put_position,
+    sqlite_where=PUT,
+    postgresql_where=PUT,
+)
+ALIQUOTS = text("parent_id IS NOT NULL")
+Index(
+    "specimens_by_parent",
+    SPECIMENS.c.parent_id,
+    sqlite_where=ALIQUOTS,
+    postgresql_where=ALIQUOTS,
 )
 PATIENT_REF = text("patient_ref IS NOT NULL")
 Index(
@@ -82,6 +103,20 @@ SPECIMEN_NAMES = Table(
 )  # the former sample ids of tubes that were labelled anew
 Index("specimen_names_by_sample_id", SPECIMEN_NAMES.c.sample_id_normal)
 Index("specimen_names_by_specimen", SPECIMEN_NAMES.c.specimen_id)
+
+SIGHTINGS = Table(
+    "sightings",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("sample_id", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("carrier", Text),
+    Column("position", Text),
+    Column("at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)  # labels that analyzers asked for before anything was ordered on them
+Index("sightings_by_sample_id", SIGHTINGS.c.sample_id)
+Index("sightings_by_time", SIGHTINGS.c.at)
 
 Index("orders_by_specimen", ORDERS.c.specimen_id)
 Index("orders_by_placer", ORDERS.c.placer_number, ORDERS.c.order_source)
@@ -111,12 +146,27 @@ WORK_ORDER_STEPS = Table(
     Column("to_tell", Text),  # middleware.model.ToTell: what its analyzer does not know yet
     Column("tries", Integer),  # downloads that the analyzer did not take
     Column("try_at", Float),  # the next download
+    Column("only_line", Text),  # a person chose this line for it; NULL: any
     sqlite_autoincrement=True,
 )
 OPEN_STEPS = text("state IN ('pending', 'claimed', 'sent', 'in_process')")
 # The same where other tables with a `state` are joined.
 OPEN_STEPS_JOINED = text("work_order_steps.state IN ('pending', 'claimed', 'sent', 'in_process')")
+# The same of tubes that are named: as a term that no index fits, so that SQLite goes by the tube, however many.
+# What a result of the tube may answer: also what no analyzer will be given by itself any more.
+AWAITED_OF_TUBE = text(
+    "work_order_steps.state || '' IN"
+    " ('pending', 'claimed', 'sent', 'in_process', 'refused', 'expired')"
+)
+OPEN_OF_TUBE = text("work_order_steps.state || '' IN ('pending', 'claimed', 'sent', 'in_process')")
 TO_TELL = text("to_tell IS NOT NULL")
+TO_TRY = text("try_at IS NOT NULL")
+Index(
+    "steps_to_try",
+    WORK_ORDER_STEPS.c.try_at,
+    sqlite_where=TO_TRY,
+    postgresql_where=TO_TRY,
+)
 REFUSED_STEPS = text("state = 'refused'")
 Index(
     "steps_refused",
@@ -139,6 +189,30 @@ Index(
     WORK_ORDER_STEPS.c.id,
     sqlite_where=OPEN_STEPS,
     postgresql_where=OPEN_STEPS,
+)
+
+Index(
+    "steps_by_age",
+    WORK_ORDER_STEPS.c.state,
+    WORK_ORDER_STEPS.c.created_at,
+    sqlite_where=OPEN_STEPS,
+    postgresql_where=OPEN_STEPS,
+)
+PENDING_STEPS = text("state = 'pending'")
+Index(
+    "steps_pending",
+    WORK_ORDER_STEPS.c.lis_code,
+    WORK_ORDER_STEPS.c.id,
+    sqlite_where=PENDING_STEPS,
+    postgresql_where=PENDING_STEPS,
+)
+URGENT_STEPS = text("state = 'pending' AND priority IN ('stat', 'asap')")
+Index(
+    "steps_urgent",
+    WORK_ORDER_STEPS.c.priority,
+    WORK_ORDER_STEPS.c.id,
+    sqlite_where=URGENT_STEPS,
+    postgresql_where=URGENT_STEPS,
 )
 
 STEP_HISTORY = Table(

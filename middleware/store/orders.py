@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Executable, bindparam, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, insert, select, update
 
 from middleware.model import (
     OrderAction,
@@ -20,19 +20,26 @@ from middleware.model import (
     OrderFault,
     OrderOutcome,
     OrderRequest,
+    StepKind,
     StepState,
+    ToTell,
 )
-from middleware.store import specimens, steps
+from middleware.store import adoption, specimens, steps
+from middleware.store.order_schema import OPEN_OF_TUBE
 from middleware.store.rows import fetch
 from middleware.store.schema import ORDERS, SPECIMENS, WORK_ORDER_STEPS
-from middleware.store.specimens import OtherPatient
+from middleware.store.specimens import LabelledAnew, OtherPatient
 from middleware.store.steps import Change
 
 _PLACED = "placed"
 _FREE = (StepState.PENDING, StepState.EXPIRED, StepState.REFUSED)
 """No analyzer has it and none will have it by itself: it may be changed and cancelled."""
 _GIVEN = (StepState.CLAIMED, StepState.SENT, StepState.IN_PROCESS, StepState.RESULTED)
+_AT_ANALYZER = (StepState.SENT, StepState.IN_PROCESS)
+_ENDED_HERE = (StepState.CANCELLED, StepState.REFUSED)
 _SHOWN_TESTS = 5
+MOST_TESTS = 1000
+"""Open tests of one tube: more is a fault of the system that orders, and would hold up every analyzer that asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,8 @@ class OrderOccasion:
     """One message of orders: whose sample ids it speaks of, its place in the journal, its own number (MSH-10), when.
 
     `author` is the connector's id. A sample id of another patient begins a new period of use when all work on the
-    earlier one ended and nothing spoke of it for `reuse_after_s`.
+    earlier one ended and nothing spoke of it for `reuse_after_s`. `tellable`: the lines whose analyzers can
+    be told of a change of what they have; `cancelling`: those that say whether they cancel what they have.
     """
 
     source: str
@@ -49,6 +57,9 @@ class OrderOccasion:
     journal_id: int | None = None
     control_id: str = ""
     reuse_after_s: float = 7 * 86400.0
+    tellable: frozenset[str] = frozenset()
+    cancelling: frozenset[str] = frozenset()
+    is_answer: bool = False  # we asked: it orders nothing again that was cancelled or refused here
 
     def change(self, reason: str = "") -> Change:
         """As steps record it."""
@@ -70,9 +81,10 @@ def _apply_one(conn: Connection, request: OrderRequest, occasion: OrderOccasion)
             return _change(conn, request, occasion)
         if request.action is OrderAction.CANCEL:
             return _cancel(conn, request, occasion)
-    except OtherPatient:
-        text = f"the sample id {request.sample_id} is in use for another patient"
-        return _refused(request, OrderFault.OTHER_PATIENT, text)
+    except OtherPatient as error:
+        return _refused(request, OrderFault.OTHER_PATIENT, str(error))
+    except LabelledAnew as error:
+        return _refused(request, OrderFault.UNKNOWN_ORDER, str(error))
     text = f"the order control {request.control or '(none)'} is not supported"
     return OrderOutcome(answer=OrderAnswer.REFUSED, text=text, fault=OrderFault.UNSUPPORTED)
 
@@ -91,16 +103,26 @@ def _new(conn: Connection, request: OrderRequest, occasion: OrderOccasion) -> Or
     specimen = specimens.use(
         conn, request, occasion.source, occasion.now, reuse_after_s=occasion.reuse_after_s
     )
-    known = [
-        one for one in _steps_of(conn, request, specimen.id) if one.lis_code == request.test_code
-    ]
+    known = [one for one in _steps_of(conn, request, specimen.id) if not one.is_again]
     last = known[-1] if known else None
+    if last is not None and occasion.is_answer and last.state in _ENDED_HERE:
+        text = f"the test {request.test_code} was {last.state} here"
+        return _refused(request, OrderFault.TOO_LATE, text)
+    reflex = adoption.reflex_step(conn, specimen.id, request.test_code) if last is None else None
+    if reflex is not None:
+        order_id = _order_of(conn, request, occasion, specimen.id)
+        adoption.adopt(conn, reflex, order_id, occasion.change("the LIS orders it too"))
+        return OrderOutcome(answer=OrderAnswer.ACCEPTED)
     if last is None or (last.state == StepState.CANCELLED and not _is_resent(last, occasion)):
+        if _is_full(conn, specimen.id):
+            text = f"the tube has {MOST_TESTS} open tests; no tube has more"
+            return _refused(request, OrderFault.TOO_MANY, text)
         _add_step(conn, request, occasion, specimen.id)
         return OrderOutcome(answer=OrderAnswer.ACCEPTED)
     if last.state in (StepState.EXPIRED, StepState.REFUSED):
         change = occasion.change("ordered again")
-        steps.move(conn, [last.id], StepState.PENDING, _FREE, change, line=None)
+        again = {**steps.UNTOUCHED, "created_at": occasion.now}
+        steps.move(conn, [last.id], StepState.PENDING, _FREE, change, **again)
         return OrderOutcome(answer=OrderAnswer.ACCEPTED)
     return OrderOutcome(
         answer=OrderAnswer.UNCHANGED, text=f"the test {request.test_code} was ordered before"
@@ -158,6 +180,7 @@ def _change(conn: Connection, request: OrderRequest, occasion: OrderOccasion) ->
             conn, request.model_copy(update={"sample_id": ""}), occasion.source
         )
         if elsewhere:
+            specimens.check_label(conn, request.sample_id, occasion.source)
             text = "the order is of another specimen: cancel it there and order it anew"
             return _refused(request, OrderFault.UNKNOWN_ORDER, text)
         return _new(conn, request, occasion)
@@ -165,22 +188,29 @@ def _change(conn: Connection, request: OrderRequest, occasion: OrderOccasion) ->
         specimens.use(
             conn, request, occasion.source, occasion.now, reuse_after_s=occasion.reuse_after_s
         )
+    return _reprioritise(conn, known, request, occasion)
+
+
+def _reprioritise(
+    conn: Connection, known: Sequence[_Step], request: OrderRequest, occasion: OrderOccasion
+) -> OrderOutcome:
     priority = request.priority.value if request.priority is not None else None
     wanted = [one for one in known if priority is not None and one.priority != priority]
-    given = [one for one in wanted if one.state not in _FREE]
+    telling = [one for one in wanted if one.state in _AT_ANALYZER and one.line in occasion.tellable]
+    given = [one for one in wanted if one.state not in _FREE and one not in telling]
     if given:
         return _refused(request, OrderFault.TOO_LATE, _too_late(given, "changed"))
     if not wanted:
         return OrderOutcome(answer=OrderAnswer.CHANGED)
-    ids = [one.id for one in wanted]
     conn.execute(
         update(WORK_ORDER_STEPS)
-        .where(WORK_ORDER_STEPS.c.id.in_(ids))
+        .where(WORK_ORDER_STEPS.c.id.in_([one.id for one in wanted]))
         .values(priority=priority, changed_at=occasion.now)
     )
     for one in wanted:
         change = occasion.change(f"priority {one.priority or 'none'} became {priority}")
         steps.note(conn, [one.id], StepState(one.state), change)
+    steps.let_tell(conn, [one.id for one in telling], ToTell.CHANGE)
     return OrderOutcome(answer=OrderAnswer.CHANGED)
 
 
@@ -193,20 +223,47 @@ def _cancel(conn: Connection, request: OrderRequest, occasion: OrderOccasion) ->
         return _refused(request, OrderFault.UNKNOWN_ORDER, text)
     known = _named(conn, request, occasion.source, is_for_cancel=True)
     if not known:
+        specimens.check_label(conn, request.sample_id, occasion.source)
         return _refused(request, OrderFault.UNKNOWN_ORDER, "no such order is known")
     if request.patient is not None:
-        specimens.check_patient(conn, known[0].specimen_id, request.patient)
-    free = [one.id for one in known if one.state in _FREE]
-    steps.move(
-        conn, free, StepState.CANCELLED, _FREE, occasion.change("cancelled by the LIS"), line=None
-    )
+        for specimen_id in dict.fromkeys(one.specimen_id for one in known):
+            specimens.check_patient(conn, specimen_id, request.patient)
+    free = [one for one in known if one.state in _FREE]
+    change = occasion.change("cancelled by the LIS")
+    ids = [one.id for one in free]
+    steps.move(conn, ids, StepState.CANCELLED, _FREE, change, line=None)
     given = [one for one in known if one.state in _GIVEN]
     if given:
-        change = occasion.change("the LIS asked to cancel it, too late")
-        for one in given:
-            steps.note(conn, [one.id], StepState(one.state), change)
-        return _refused(request, OrderFault.TOO_LATE, _too_late(given, "cancelled"))
+        outcome = _asked_too_late(conn, request, given, occasion)
+        return outcome.model_copy(update={"text": f"{outcome.text}{_rest(free)}"})
     return OrderOutcome(answer=OrderAnswer.CANCELLED)
+
+
+def _rest(cancelled: Sequence[_Step]) -> str:
+    """Of an order of which some tests were given: the others are cancelled, and the LIS must know which."""
+    named = ", ".join([one.lis_code for one in cancelled[:_SHOWN_TESTS]])
+    more = " …" if len(cancelled) > _SHOWN_TESTS else ""
+    return f"; cancelled: {named}{more}" if cancelled else ""
+
+
+def _asked_too_late(
+    conn: Connection, request: OrderRequest, given: Sequence[_Step], occasion: OrderOccasion
+) -> OrderOutcome:
+    """Refused, for the analyzers have them; one that says whether it cancels is asked to."""
+    asked = [
+        one
+        for one in given
+        if one.state in (StepState.SENT, StepState.IN_PROCESS) and one.line in occasion.cancelling
+    ]
+    steps.let_tell(conn, [one.id for one in asked], ToTell.CANCEL)
+    for one in given:
+        words = "and its analyzer is asked" if one in asked else "too late"
+        change = occasion.change(f"the LIS asked to cancel it, {words}")
+        steps.note(conn, [one.id], StepState(one.state), change)
+    text = _too_late(given, "cancelled")
+    if asked:
+        text += "; the analyzer is asked to cancel it"
+    return _refused(request, OrderFault.TOO_LATE, text)
 
 
 def _too_late(given: Sequence[_Step], word: str) -> str:
@@ -235,6 +292,12 @@ class _Step(NamedTuple):
     state: str
     priority: str | None
     control_id: str | None
+    kind: str | None
+
+    @property
+    def is_again(self) -> bool:
+        """It is not the LIS's but follows from a result of the test."""
+        return self.kind in (StepKind.RERUN, StepKind.DILUTION)
 
 
 _COLUMNS = tuple(WORK_ORDER_STEPS.c[name] for name in _Step._fields)
@@ -254,19 +317,34 @@ def _order_statement(*, without_placer: bool) -> Executable:
 _ORDER = {one: _order_statement(without_placer=one) for one in (False, True)}
 _STEPS = (
     select(*_COLUMNS)
-    .where(WORK_ORDER_STEPS.c.order_id == bindparam("of_order"))
+    .where(
+        WORK_ORDER_STEPS.c.order_id == bindparam("of_order"),
+        WORK_ORDER_STEPS.c.lis_code == bindparam("of_test"),
+    )
     .order_by(WORK_ORDER_STEPS.c.id)
 )
+_OPEN_OF_TUBE = (
+    select(WORK_ORDER_STEPS.c.id)
+    .where(WORK_ORDER_STEPS.c.specimen_id == bindparam("of_specimen"), OPEN_OF_TUBE)
+    .limit(MOST_TESTS)
+    .subquery()
+)
+_COUNT_OPEN = select(func.count()).select_from(_OPEN_OF_TUBE)
+
+
+def _is_full(conn: Connection, specimen_id: int) -> bool:
+    return bool(fetch(conn, _COUNT_OPEN, {"of_specimen": specimen_id})[0][0] >= MOST_TESTS)
 
 
 def _steps_of(conn: Connection, request: OrderRequest, specimen_id: int) -> Sequence[_Step]:
-    """Every step of the request's placer number on one specimen, the oldest first."""
+    """Every step of the request's placer number and test on one specimen, the oldest first."""
     placer = request.placer_number or None
     row = {"of_specimen": specimen_id, "of_placer": placer}
     found = fetch(conn, _ORDER[placer is None], row)
     if not found:
         return []
-    return [_Step(*one) for one in fetch(conn, _STEPS, {"of_order": found[0][0]})]
+    row = {"of_order": found[0][0], "of_test": request.test_code}
+    return [_Step(*one) for one in fetch(conn, _STEPS, row)]
 
 
 def _named(
@@ -292,7 +370,7 @@ def _named(
     if not request.placer_number and not request.sample_id:
         return []
     steps_found = [_Step(*row) for row in conn.execute(query)]
-    newest = {(one.specimen_id, one.lis_code): one for one in steps_found}
+    newest = {(one.specimen_id, one.lis_code): one for one in steps_found if not one.is_again}
     found = list(newest.values())
     if is_for_cancel:
         return found

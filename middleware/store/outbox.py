@@ -37,6 +37,12 @@ class ClaimedRow(NamedTuple):
     sample_id: str
     received_at: float
     attempts: int
+    line: str
+
+    @property
+    def has_results(self) -> bool:
+        """It brings results of an analyzer; else it tells of orders."""
+        return bool(self.line)
 
 
 @dataclass(frozen=True, slots=True)

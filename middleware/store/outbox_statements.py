@@ -46,6 +46,7 @@ CLAIM = (
         OUTBOX.c.sample_id,
         OUTBOX.c.received_at,
         OUTBOX.c.attempts,
+        OUTBOX.c.line,
     )
     .where(
         OUTBOX.c.connector == bindparam("of_connector"),

@@ -1,8 +1,10 @@
-"""The tables of patients: who they are by every identifier, and results that were measured elsewhere or earlier."""
+"""The tables of patients: who they are by every identifier, what changed of them while results were on their way, and
+results that were measured elsewhere or earlier.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Table, Text, text
 
 from middleware.store.metadata import ID, METADATA
 
@@ -20,6 +22,7 @@ PATIENTS = Table(
     Column("changed_at", Float, nullable=False),
     sqlite_autoincrement=True,
 )
+Index("patients_by_change", PATIENTS.c.changed_at)
 
 PATIENT_IDS = Table(
     "patient_ids",
@@ -63,4 +66,29 @@ Index(
     PRIOR_RESULTS.c.patient_id,
     PRIOR_RESULTS.c.lis_code,
     PRIOR_RESULTS.c.measured_at,
+)
+
+PATIENT_CHANGES = Table(
+    "patient_changes",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("kind", Text, nullable=False),  # middleware.model.ChangeKind
+    Column("author", Text, nullable=False),  # a connector or a person
+    Column("reason", Text, nullable=False),
+    Column("journal_id", BigInteger),  # the message that said so
+    Column("specimen_id", BigInteger, nullable=False),
+    Column("sample_id", Text, nullable=False),
+    Column("held", Text, nullable=False),  # JSON list of result ids that were stopped
+    Column("delivered", Text, nullable=False),  # JSON list of result ids that the LIS already has
+    Column("seen_at", Float),
+    Column("seen_by", Text),
+    sqlite_autoincrement=True,
+)  # a row for each tube whose results met a change
+UNSEEN = text("seen_at IS NULL")
+Index(
+    "patient_changes_unseen",
+    PATIENT_CHANGES.c.id,
+    sqlite_where=UNSEEN,
+    postgresql_where=UNSEEN,
 )

@@ -9,12 +9,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, bindparam, func, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Executable,
+    bindparam,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
 
 from middleware.model import ReleaseState
 from middleware.store import audit, meta
 from middleware.store.rows import execute_many, fetch_any, insert_rows, marks
-from middleware.store.schema import RESULTS
+from middleware.store.schema import ON_LIST, RESULTS
 
 RESULT_COUNTER = "result_id"
 # SQLite takes 32,766 variables in one statement (999 in old builds).
@@ -45,6 +56,9 @@ class Run(NamedTuple):
     version: int
     fingerprint: bytes
     duplicate_of: int | None
+    received_at: float
+    order_source: str | None
+    identified_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ class ResultFilter:
     journal_id: int | None = None
     before_id: int | None = None
     limit: int = 50
+    is_pending: bool = False
+    """Rejected, with a result of the test still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,9 @@ def _runs(count: int) -> Executable:
             RESULTS.c.version,
             RESULTS.c.fingerprint,
             RESULTS.c.duplicate_of,
+            RESULTS.c.received_at,
+            RESULTS.c.order_source,
+            RESULTS.c.identified_by,
         )
         .where(RESULTS.c.sample_id.in_([bindparam(name) for name in marks(count)]))
         .order_by(RESULTS.c.id)
@@ -182,6 +201,29 @@ def by_ids(conn: Connection, ids: Collection[int]) -> list[dict[str, Any]]:
     return rows
 
 
+def edits_of(conn: Connection, ids: Collection[int]) -> list[dict[str, Any]]:
+    """The versions that people made of these results, every column, by id."""
+    rows: list[dict[str, Any]] = []
+    for chunk in _chunks(ids):
+        is_edit = (RESULTS.c.edit_of.in_(chunk), text("edit_of IS NOT NULL"))
+        query = select(RESULTS).where(*is_edit).order_by(RESULTS.c.id)
+        rows.extend(dict(row) for row in conn.execute(query).mappings())
+    return rows
+
+
+def superseded(conn: Connection, sample_id: str, ids: Collection[int]) -> dict[int, int]:
+    """Of these results of a sample those that a released one corrected: its id."""
+    found: dict[int, int] = {}
+    for chunk in _chunks(ids):
+        query = select(RESULTS.c.supersedes, RESULTS.c.id).where(
+            RESULTS.c.sample_id == sample_id,
+            RESULTS.c.supersedes.in_(chunk),
+            text("release_state = 'released'"),
+        )
+        found |= {row[0]: row[1] for row in conn.execute(query)}
+    return found
+
+
 def listing(conn: Connection, wanted: ResultFilter) -> list[dict[str, Any]]:
     """Results newest first, every column."""
     query = select(RESULTS)
@@ -194,10 +236,30 @@ def listing(conn: Connection, wanted: ResultFilter) -> list[dict[str, Any]]:
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.is_pending:
+        query = query.where(ON_LIST, ~_has_followed())
     if wanted.before_id is not None:
         query = query.where(RESULTS.c.id < wanted.before_id)
     rows = conn.execute(query.order_by(RESULTS.c.id.desc()).limit(wanted.limit)).mappings()
     return [dict(row) for row in rows]
+
+
+def _has_followed() -> ColumnElement[bool]:
+    """A later result of the same test of the same sample was released."""
+    later = RESULTS.alias("later")
+    return exists().where(
+        later.c.sample_id == RESULTS.c.sample_id,
+        later.c.test_code == RESULTS.c.test_code,
+        later.c.test_detail == RESULTS.c.test_detail,
+        later.c.id > RESULTS.c.id,
+        later.c.release_state == ReleaseState.RELEASED.value,
+    )
+
+
+def pending_count(conn: Connection) -> int:
+    """How many rejected results wait for another one of their test."""
+    query = select(func.count()).select_from(RESULTS).where(text("rejected_as = 'pending'"))
+    return conn.scalar(query.where(~_has_followed())) or 0
 
 
 def held_count(conn: Connection) -> int:
@@ -242,6 +304,32 @@ def decide(
     return changed
 
 
+@lru_cache(maxsize=16)
+def _without_step(count: int) -> Executable:
+    wanted: list[BindParameter[Any]] = [bindparam(name) for name in marks(count)]
+    return (
+        select(RESULTS.c.id)
+        .where(
+            RESULTS.c.sample_id.in_(wanted),
+            RESULTS.c.work_order_step_id.is_(None),
+            RESULTS.c.received_at >= bindparam("since"),
+            text("sample_role = 'patient'"),
+            text("release_state IN ('held', 'released')"),
+            RESULTS.c.identified_by.is_(None),
+        )
+        .order_by(RESULTS.c.id)
+    )
+
+
+def without_step(
+    conn: Connection, sample_ids: Collection[str], since: float
+) -> list[dict[str, Any]]:
+    """Patients' results of these sample ids that no step asked for, held or released, received at or after `since`
+    (seconds since 1970 UTC): every column, by id."""
+    found = fetch_any(conn, _without_step, sorted(set(sample_ids)), {"since": since})
+    return by_ids(conn, [row[0] for row in found]) if found else []
+
+
 _BIND_STEP = (
     update(RESULTS)
     .where(RESULTS.c.id == bindparam("of_result"))
@@ -253,6 +341,24 @@ def bind_steps(conn: Connection, bound: Mapping[int, int]) -> None:
     """These results (keys) answer these work order steps."""
     rows = [{"of_result": result_id, "its_step": step} for result_id, step in bound.items()]
     execute_many(conn, _BIND_STEP, rows)
+
+
+_GIVE_FINDINGS = (
+    update(RESULTS)
+    .where(RESULTS.c.id == bindparam("of_result"))
+    .values(findings=bindparam("its_findings"))
+)
+
+
+def give_findings(conn: Connection, findings: Mapping[int, str]) -> None:
+    """These results (keys) have these findings now: JSON lists of `middleware.model.Finding`."""
+    rows = [{"of_result": one, "its_findings": said} for one, said in findings.items()]
+    execute_many(conn, _GIVE_FINDINGS, rows)
+
+
+def give_patient(conn: Connection, result_id: int, columns: Mapping[str, Any]) -> None:
+    """Whose result it is, known later: columns of the patient."""
+    conn.execute(update(RESULTS).where(RESULTS.c.id == result_id).values(dict(columns)))
 
 
 def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:

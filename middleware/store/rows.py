@@ -165,7 +165,7 @@ def _portions(rows: int, columns: int) -> tuple[int, ...]:
     return tuple(portions)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _compiled(
     dialect: Dialect, statement: Executable
 ) -> tuple[str, tuple[str, ...], dict[str, Any]]:

@@ -29,13 +29,26 @@ from sqlalchemy import (
 from middleware.store.metadata import ID as ID
 from middleware.store.metadata import METADATA as METADATA
 from middleware.store.order_schema import ORDERS as ORDERS
+from middleware.store.order_schema import SIGHTINGS as SIGHTINGS
 from middleware.store.order_schema import SPECIMEN_NAMES as SPECIMEN_NAMES
 from middleware.store.order_schema import SPECIMENS as SPECIMENS
 from middleware.store.order_schema import STEP_HISTORY as STEP_HISTORY
 from middleware.store.order_schema import WORK_ORDER_STEPS as WORK_ORDER_STEPS
+from middleware.store.patient_schema import PATIENT_CHANGES as PATIENT_CHANGES
 from middleware.store.patient_schema import PATIENT_IDS as PATIENT_IDS
 from middleware.store.patient_schema import PATIENTS as PATIENTS
 from middleware.store.patient_schema import PRIOR_RESULTS as PRIOR_RESULTS
+from middleware.store.qc_schema import QC_ACTIONS as QC_ACTIONS
+from middleware.store.qc_schema import QC_GATES as QC_GATES
+from middleware.store.qc_schema import QC_LEARNED as QC_LEARNED
+from middleware.store.qc_schema import QC_LOOKBACK as QC_LOOKBACK
+from middleware.store.qc_schema import QC_PATIENTS as QC_PATIENTS
+from middleware.store.qc_schema import QC_POINTS as QC_POINTS
+from middleware.store.qc_schema import QC_WAITING as QC_WAITING
+from middleware.store.review_schema import CALLS as CALLS
+from middleware.store.review_schema import SUSPENSIONS as SUSPENSIONS
+from middleware.store.review_schema import WITHDRAWALS as WITHDRAWALS
+from middleware.store.rule_schema import RULE_REPORTS as RULE_REPORTS
 
 
 class JournalState(StrEnum):
@@ -232,9 +245,23 @@ RESULTS = Table(
     Column("reported_upper", Text),
     Column("reported_unit", Text),
     Column("reported_range", Text),
+    Column("identified_by", Text),  # "patient" or "encounter": what the sample id names, if no tube
+    Column("edit_of", BigInteger),  # the result that a person made this version of
+    Column("rejected_as", Text),  # middleware.model.RejectedAs
+    Column("candidate_says", Text),  # what rules that are tried would have done otherwise
     sqlite_autoincrement=True,
 )
 Index("results_by_journal", RESULTS.c.journal_id)
+ON_LIST = text("rejected_as = 'pending'")
+Index("results_pending", RESULTS.c.id, sqlite_where=ON_LIST, postgresql_where=ON_LIST)
+Index(
+    "results_by_edit",
+    RESULTS.c.edit_of,
+    sqlite_where=text("edit_of IS NOT NULL"),
+    postgresql_where=text("edit_of IS NOT NULL"),
+)
+OTHERWISE = text("candidate_says IS NOT NULL")
+Index("results_by_candidate", RESULTS.c.id, sqlite_where=OTHERWISE, postgresql_where=OTHERWISE)
 Index("results_by_sample_id", RESULTS.c.sample_id, RESULTS.c.fingerprint)
 Index(
     "results_held",

@@ -5,11 +5,13 @@ names its generation.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, exists, func, insert, select
 
 from middleware.errors import StoreError
+from middleware.store.review_schema import IN_FORCE as NOT_ENDED
+from middleware.store.review_schema import SUSPENSIONS, WITHDRAWALS
 from middleware.store.rows import fetch
 from middleware.store.schema import SETUPS
 
@@ -57,6 +59,27 @@ def current_generation(conn: Connection) -> int:
 
 
 _NEWEST = select(func.max(SETUPS.c.generation))
+_IN_FORCE = select(
+    func.max(SETUPS.c.generation),
+    exists(select(SUSPENSIONS.c.id).where(NOT_ENDED)),
+    exists(select(WITHDRAWALS.c.id).where(NOT_ENDED)),
+)
+
+
+class InForce(NamedTuple):
+    """What processing asks before each batch, in one statement. `generation` is None when no setup was ever applied;
+    `is_stopped`: some automatic release is stopped (`store.suspensions`); `has_withdrawn`: specimens are withdrawn
+    (`store.withdrawals`)."""
+
+    generation: int | None
+    is_stopped: bool
+    has_withdrawn: bool
+
+
+def in_force(conn: Connection) -> InForce:
+    """What is in force now."""
+    generation, is_stopped, has_withdrawn = fetch(conn, _IN_FORCE, {})[0]
+    return InForce(generation, bool(is_stopped), bool(has_withdrawn))
 
 
 def current(conn: Connection) -> dict[str, Any] | None:

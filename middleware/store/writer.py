@@ -164,6 +164,11 @@ class Writer:
         """Call `callback` on the reactor after each commit that changed `topic`. It must not raise."""
         self._subscribers[topic].append(callback)
 
+    def announce(self, topic: Topic) -> None:
+        """For a job whose answer says that it changed `topic` as well, which is seldom: wake who subscribed to it."""
+        for callback in self._subscribers[topic]:
+            callback()
+
     def on_writable_changed(self, callback: WritableCallback) -> None:
         """Call `callback(is_writable, reason)` on the reactor when the store stops and starts
         taking commits.
@@ -316,8 +321,7 @@ class Writer:
             _tell(job)
         for topic in Topic:
             if topic in changed:
-                for callback in self._subscribers[topic]:
-                    callback()
+                self.announce(topic)
 
     def _announce_writable(self, is_writable: bool, reason: str) -> None:
         for callback in self._writable_callbacks:

@@ -48,6 +48,19 @@ def tls_tables_of(line: BaseModel) -> Iterator[tuple[str, TlsSettings, bool]]:
             yield key, tls, isinstance(transport, TcpListenSettings)
 
 
+def connector_tables_of(settings: BaseModel) -> Iterator[tuple[tuple[str, ...], TlsSettings, bool]]:
+    """The `tls` tables of a connector: the keys of the table they stand in, and whether that one listens."""
+    own = tls_of(settings)
+    if own is not None:
+        yield (), own, False
+    for key, tls, is_listening in tls_tables_of(settings):
+        yield (key,), tls, is_listening
+    orders = getattr(settings, "orders", None)
+    of_orders = tls_of(orders) if isinstance(orders, BaseModel) else None
+    if of_orders is not None:
+        yield ("orders",), of_orders, True
+
+
 def files_of(settings: TlsSettings) -> Iterator[tuple[str, Path]]:
     """The keys of the table that name a file, with their files."""
     for key in ("certificate", "key", "peers"):

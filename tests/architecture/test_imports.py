@@ -39,6 +39,11 @@ BAD_SOURCES = [
         "from middleware.connectors.hl7_mllp.config import Config",
         "is discovered",
     ),
+    (
+        "middleware.node",
+        "from middleware.connectors.order_settings import OrderRules",
+        "is discovered",
+    ),
     ("middleware.line.intake", "from middleware.pipeline.worker import Worker", "never import"),
     ("middleware.pipeline.worker", "from middleware.line.line import Line", "never import"),
     ("drivers.protocols.lis2.decode", "from middleware.store import journal", "may import only"),

@@ -1,4 +1,4 @@
-"""`make bench`: decoding by itself, a whole node from outside, answers to queries; each beside a peer in the same run."""
+"""`make bench`: decoding, a whole node from outside, answers to queries, rules; beside peers in the same run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import decode, peer, queries
+from tests.bench import decode, peer, queries, rules
 from tests.kit.node_process import NodeProcess, free_port
 
 DRAIN_LIMIT_S = 120.0
@@ -156,6 +156,7 @@ def main() -> int:
     parser.add_argument("--no-peer", action="store_true", help="leave the named peer out")
     parser.add_argument("--no-decode", action="store_true", help="leave decoding by itself out")
     parser.add_argument("--no-queries", action="store_true", help="leave host queries out")
+    parser.add_argument("--no-rules", action="store_true", help="leave rules out")
     a = parser.parse_args()
     print(
         "Peer: MLLP server of the hl7 package (parses and acknowledges, stores nothing), messages/s."
@@ -163,6 +164,7 @@ def main() -> int:
     trouble = 0 if a.no_decode else decode.main([])
     trouble += sum(_one_kind(KINDS[name], a) for name in a.kinds.split(","))
     trouble += 0 if a.no_queries else queries.main([])
+    trouble += 0 if a.no_rules else rules.main([])
     return 1 if trouble else 0
 
 

@@ -68,7 +68,7 @@ def test_the_life_of_a_message_names_who_did_what_and_what_is_still_to_come(
         str(item["id"]) for item in holding_site.run("results", "list", "--json").items
     )
     holding_site.run("results", "release", first, "--as", "Dr Huber", "--reason", "compared")
-    holding_site.run("results", "reject", second, "--as", "Dr Weiss")
+    holding_site.run("results", "reject", second, "--nothing-more", "--as", "Dr Weiss")
     life = [
         step["what"]
         for step in holding_site.run("messages", "show", number, "--json").items[0]["life"]
@@ -147,7 +147,10 @@ def test_rejected_results_are_never_sent(holding_site: CliSite) -> None:
     """And releasing them afterwards is refused."""
     holding_site.receive("A1001")
     ids = [str(one["id"]) for one in holding_site.run("results", "list", "--json").items]
-    assert holding_site.run("results", "reject", *ids, "--reason", "clotted").status == 0
+    refused = holding_site.run("results", "reject", *ids, "--reason", "clotted")
+    assert "say how the rejection ends" in refused.err
+    words = ("--nothing-more", "--reason", "clotted")
+    assert holding_site.run("results", "reject", *ids, *words).status == 0
     said = holding_site.run("results", "show", ids[0], "--json")
     assert said.items[0]["release_state"] == "rejected"
     refused = holding_site.run("results", "show", "999")
@@ -204,6 +207,24 @@ def test_lines_are_listed_without_a_node(site: CliSite) -> None:
     assert (line["line"], line["state"]) == ("chem-1", "stopped")
     assert (line["driver"], line["address"]) == ("generic_astm", "127.0.0.1:0")
     assert "No node runs" in site.run("lines").err
+
+
+@pytest.mark.parametrize(
+    ("transport", "address"),
+    [
+        ('type = "serial", port = "/dev/ttyUSB0"', "/dev/ttyUSB0"),
+        ('type = "file_drop", folder = "inbox"', "inbox"),
+        ('type = "tcp_connect", host = "10.0.0.9", port = 4010', "10.0.0.9:4010"),
+    ],
+)
+def test_a_line_without_a_node_is_where_its_settings_say(
+    site: CliSite, transport: str, address: str
+) -> None:
+    text = site.settings.read_text("utf-8")
+    written = text.replace('type = "tcp_listen", port = 0', transport, 1)
+    site.settings.write_text(written, encoding="utf-8")
+    (line,) = site.run("lines", "--json").items
+    assert line["address"] == address
 
 
 def test_doctor_looks_at_everything_and_says_what_to_do(site: CliSite) -> None:

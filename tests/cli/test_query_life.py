@@ -1,4 +1,4 @@
-"""What `labwire messages show` says of a host query."""
+"""What `labwire messages show` says of a host query, and of orders."""
 
 from __future__ import annotations
 
@@ -38,3 +38,16 @@ def test_what_became_of_a_query_is_told_in_words(
     steps = life_of(entry(state, reason, at), [], [], [])
     assert words in steps[1].what
     assert steps[1].at is not None
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("", "its orders are in `labwire orders list`"),
+        ("a tube of another patient", "a tube of another patient"),
+    ],
+)
+def test_a_message_of_orders_is_not_told_as_one_without_results(reason: str, words: str) -> None:
+    steps = life_of(entry("processed", reason, 101.0) | {"kind": "order"}, [], [], [])
+    assert words in steps[1].what
+    assert "no results" not in steps[1].what

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from middleware.cli import show
-from middleware.cli.status import trouble_of
+from middleware.cli.status import trouble_of, ways_of_orders
 
 COLUMNS = (
     ("number", "number"),
@@ -72,3 +72,11 @@ def test_the_trouble_of_a_line_is_what_keeps_it_away_now(line: dict[str, str], t
     said = trouble_of(line)
     assert told in said
     assert bool(said) == bool(told)
+
+
+def test_the_ways_of_orders_are_said_where_there_are_any() -> None:
+    """A port that is taken, or a LIS that cannot be asked, must not stay hidden behind good results."""
+    lis = {"connector": "lis", "orders": "orders on :2577: listening", "asked": "asked at lis:2578"}
+    plain = {"connector": "files", "orders": "", "asked": ""}
+    said = ["lis: orders on :2577: listening.", "lis: asked at lis:2578."]
+    assert ways_of_orders([lis, plain]) == said

@@ -104,7 +104,7 @@ def test_a_decision_is_made_by_the_node_under_the_persons_name(
 
 def test_what_the_node_refuses_is_told_with_what_to_do(site: CliSite) -> None:
     """The node's words reach the person."""
-    said = site.run("results", "reject", "3")
+    said = site.run("results", "reject", "3", "--nothing-more")
     assert said.status == 1
     assert "result 3 is released" in said.err
     assert "What to do: Leave it out." in said.err

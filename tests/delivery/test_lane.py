@@ -146,6 +146,25 @@ def test_a_person_lets_a_paused_lane_go_on(bench: LaneBench) -> None:
     assert bench.states() == ["refused"] * 10 + ["accepted"] * 2
 
 
+def test_a_lis_that_wants_no_word_of_its_orders_still_gets_results(bench: LaneBench) -> None:
+    """Refused order status says nothing of results, and accepted status nothing good of them."""
+    bench.connector.answer = lambda message: REFUSED if message.number <= 30 else ACCEPTED
+    bench.queue(*[f"S{number}" for number in range(30)], line="")
+    bench.queue("S1")
+    bench.lane.start()
+    assert not bench.lane.is_paused
+    assert bench.states() == ["refused"] * 30 + ["accepted"]
+
+
+def test_accepted_order_status_ends_no_streak_of_refused_results(bench: LaneBench) -> None:
+    bench.connector.answer = lambda message: REFUSED if message.number % 2 else ACCEPTED
+    for number in range(30):
+        bench.queue(f"S{number}")
+        bench.queue(f"S{number}", line="")
+    bench.lane.start()
+    assert bench.lane.is_paused
+
+
 @pytest.mark.parametrize("pattern", ["one specimen", "now and then accepted"])
 def test_other_refusals_do_not_pause_it(bench: LaneBench, pattern: str) -> None:
     """One specimen's fault, or a test that the LIS does not know, is no general refusal."""

@@ -13,7 +13,7 @@ from middleware.model import OrderOutcome, OrderRequest
 from middleware.store import meta, order_views, orders
 from middleware.store.order_views import StepFilter
 from middleware.store.orders import OrderOccasion
-from middleware.store.schema import JOURNAL, META, METADATA
+from middleware.store.schema import JOURNAL, META, METADATA, STEP_HISTORY, WORK_ORDER_STEPS
 from middleware.store.writer import WriteQueue
 
 
@@ -84,6 +84,22 @@ class HandWriter:
     def steps(self) -> list[dict[str, Any]]:
         """What was ordered, in that order."""
         return order_views.listing(self._connection, StepFilter(limit=1000))[::-1]
+
+    def run(self, job: Callable[[Connection], Any]) -> Any:
+        """Somebody else's job, committed at once."""
+        answer = job(self._connection)
+        self._connection.commit()
+        return answer
+
+    def raw_steps(self) -> list[dict[str, Any]]:
+        """Every column of every step, in order."""
+        rows = self._connection.execute(select(WORK_ORDER_STEPS).order_by(WORK_ORDER_STEPS.c.id))
+        return [dict(row._mapping) for row in rows]
+
+    def history(self) -> list[dict[str, Any]]:
+        """Every change of every step, in order."""
+        rows = self._connection.execute(select(STEP_HISTORY).order_by(STEP_HISTORY.c.id))
+        return [dict(row._mapping) for row in rows]
 
     def journal(self) -> list[dict[str, Any]]:
         """What is committed, in order."""

@@ -100,5 +100,8 @@ class InstantReader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
+    def read(self, fn: Callable[[Connection], Any]) -> Deferred[Any]:
+        return succeed(self.read_now(fn))
+
     def read_now(self, fn: Callable[[Connection], Any]) -> Any:
         return fn(self.connection)

@@ -93,8 +93,8 @@ class LaneBench:
         )
         self.lane = Lane("lis", 0, parts)
 
-    def queue(self, *sample_ids: str) -> None:
-        """Put one message for each specimen into the lane."""
+    def queue(self, *sample_ids: str, line: str = "chem-1") -> None:
+        """Put one message for each specimen into the lane; without a line it tells of orders."""
         first = outbox.allocate_numbers(self.conn, len(sample_ids))
         seq = outbox.allocate_lane(self.conn, "lis", 0, len(sample_ids))
         rows = [
@@ -106,7 +106,7 @@ class LaneBench:
                 "control_id": f"TEST01-{first + place:010d}",
                 "format": "hl7_oru_r01",
                 "payload": f"MSH {sample_id}".encode(),
-                "line": "chem-1",
+                "line": line,
                 "sample_id": sample_id,
                 "created_at": 0.0,
                 "received_at": 0.0,

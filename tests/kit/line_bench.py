@@ -14,6 +14,7 @@ from middleware.driver.api import NO_CONTEXT, LinkContext
 from middleware.line.intake import Confirmations
 from middleware.line.line import Line, LineServices
 from middleware.line.settings import LineSettings
+from middleware.line.upstream import Upstream
 from middleware.model import MessageKind
 from middleware.observe.health import Health
 from middleware.store.work import Claimer
@@ -87,6 +88,7 @@ class LineBench:
         self.health = Health(BenchClock(self.clock))
         self.confirmations = Confirmations(self.writer, self.clock)  # type: ignore[arg-type]
         transport = {"type": "tcp_listen", "port": 0}
+        self.upstreams: dict[str, Upstream] = {}  # a test may fill it in
         self.listener: PairListener
         self.line = Line(
             LineSettings.model_validate(
@@ -102,6 +104,7 @@ class LineBench:
                 random=lambda: 0.5,
                 make_transport=self._make_transport,
                 claimers=claimers or {},
+                upstreams=self.upstreams,
             ),
         )
         self.analyzer = Analyzer()

@@ -57,6 +57,7 @@ class NodeProcess:
     release: str = "auto"
     extra: str = ""
     connector_extra: str = ""
+    line_extra: str = ""
     data_dir: str = "var"
     monitor_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -76,7 +77,7 @@ class NodeProcess:
         ]
         parts += [
             f'[[line]]\nid = "{line}"\ndriver = "{driver}"\nrelease = "{self.release}"\n'
-            f'transport = {{ type = "tcp_listen", host = "127.0.0.1", port = {port} }}\n'
+            f'transport = {{ type = "tcp_listen", host = "127.0.0.1", port = {port} }}\n{self.line_extra}\n'
             for line, driver, port in self.lines
         ]
         parts.append(

@@ -5,25 +5,35 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
+
+from pydantic import BaseModel
 
 import drivers
 from drivers.protocols.columns import settings as columns
 from drivers.protocols.framed import settings as framed
-from drivers.protocols.hl7 import link_options, section
+from drivers.protocols.hl7 import answer_section, link_options, section
 from drivers.protocols.law import options as law
 from drivers.protocols.poct1a import options as poct1a
 from middleware.delivery.catalogue import discover_connectors
 from middleware.driver import page, schema
+from middleware.payload import json_orders, json_results
 from middleware.settings import docs
 from middleware.wire.lis1 import diagram
 from middleware.wire.poct1a import diagram as poct1a_diagram
 from tests.kit.places import ROOT
 
 Sections = Callable[[], dict[str, str]]
-HL7_SECTIONS = (section.Hl7Section, section.TextRule, link_options.Hl7LinkSection)
+HL7_SECTIONS = (
+    section.Hl7Section,
+    section.TextRule,
+    answer_section.AnswerSection,
+    link_options.Hl7LinkSection,
+)
 LAW_SECTIONS = (law.LawSection, law.LawLinkSection)
 
 # A file of the project, and what gives the text of its generated parts by name.
@@ -45,10 +55,21 @@ GENERATED: dict[str, Sections] = {
     },
 }
 
+
+def _schema_of(model: type[BaseModel]) -> str:
+    """The JSON schema of a document, with its draft."""
+    written = model.model_json_schema()
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(draft | written, indent=1, ensure_ascii=False) + "\n"
+
+
 # A file of the project that is generated as a whole.
 WHOLE: dict[str, Callable[[], str]] = {
     "config/labwire.example.toml": lambda: docs.example(discover_connectors().factories),
     "config/driver.schema.json": schema.schema_text,
+    "config/results.schema.json": partial(_schema_of, json_results.ResultsDocument),
+    "config/orders.schema.json": partial(_schema_of, json_orders.OrdersDocument),
+    "config/order_answers.schema.json": partial(_schema_of, json_orders.AnswerDocument),
 }
 
 

@@ -94,9 +94,12 @@ class DirectWriter:
             return fail(error)
         done: Deferred[T] = succeed(answer)
         for topic in changes:
-            for callback in self._subscribers[topic]:
-                callback()
+            self.announce(topic)
         return done
+
+    def announce(self, topic: Topic) -> None:
+        for callback in self._subscribers[topic]:
+            callback()
 
     def subscribe(self, topic: Topic, callback: Callable[[], None]) -> None:
         self._subscribers[topic].append(callback)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
+from drivers.protocols.hl7.driver import AnsweringHl7Driver
 from emulators.twin import Twin
 from emulators.twin_spoken import Meaning, Spoken, TwinPlan
-from middleware.driver.api import DecodeContext, Driver
+from middleware.driver.api import AnswerContext, DecodeContext, Driver
 from middleware.driver.finish import finish
 from middleware.driver.speak import SpeakingDriver
-from middleware.model import AbnormalFlag, Envelope, Result, ValueKind
+from middleware.model import AbnormalFlag, Envelope, MessageKind, Result, ValueKind
 from middleware.wire.events import Event, MessageDelivered, MessageNotDelivered, MessageReceived
 from middleware.wire.link import Link
 
@@ -33,6 +34,7 @@ class Wire:
 
     host: Link
     analyzer: Link
+    answers: Callable[[bytes], Iterable[bytes]] = lambda _text: ()
     now: float = 0.0
     received: list[bytes] = field(default_factory=list)
     outcomes: dict[int, bool] = field(default_factory=dict)
@@ -79,9 +81,11 @@ class Wire:
         while events:
             event = events.pop(0)
             if isinstance(event, MessageReceived):
+                events += link.commit(event.token, self.now)
                 if link is self.host:
                     self.received.append(event.text)
-                events += link.commit(event.token, self.now)
+                    for answer in self.answers(event.text):
+                        link.send_message(answer, self.now)
             elif isinstance(event, MessageDelivered | MessageNotDelivered):
                 self.outcomes[event.send_id] = isinstance(event, MessageDelivered)
 
@@ -89,13 +93,26 @@ class Wire:
 def heard(driver: Driver, twin: Twin, spoken: list[Spoken]) -> list[Envelope]:
     """Everything that the driver understands of what the twin says over the link."""
     zone = twin.plan.zone
-    wire = Wire(driver.make_link({}), twin.voice.make_link())
+    wire = Wire(driver.make_link({}), twin.voice.make_link(), _answers_of(driver))
     for text in twin.voice.greeting(spoken[0].said, ENCODING):
         assert wire.carry(text), "the greeting was not acknowledged"
     for one in spoken:
         assert wire.carry(twin.voice.compose(one.said, ENCODING)), "not acknowledged"
     context = DecodeContext(time_zone=zone, encoding=ENCODING)
     return [finish(driver.decode(text, context), driver.profile) for text in wire.received]
+
+
+def _answers_of(driver: Driver) -> Callable[[bytes], Iterable[bytes]]:
+    """Where the answer to a query is its only acknowledgement, the bench gives it, as a line does."""
+    if not isinstance(driver, AnsweringHl7Driver):
+        return lambda _text: ()
+    context = AnswerContext(MOMENT.replace(tzinfo=UTC), "TWIN-1", encoding=ENCODING)
+
+    def answers(text: bytes) -> Iterable[bytes]:
+        is_query = driver.kind(text) is MessageKind.QUERY
+        return driver.negative_answers(text, context) if is_query else ()
+
+    return answers
 
 
 def has_link(driver: Driver) -> bool:

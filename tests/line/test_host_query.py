@@ -10,7 +10,7 @@ import pytest
 
 from middleware.driver.api import AnswerContext
 from middleware.errors import DriverError
-from middleware.line.query import MOST_OPEN, MOST_TRIES
+from middleware.line.answer_words import MOST_OPEN, MOST_TRIES
 from middleware.observe.metrics import REGISTRY
 from middleware.wire.hl7 import parse
 from middleware.wire.mllp import Block, BlockReader, encode_block

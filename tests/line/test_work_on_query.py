@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from drivers.protocols.lis2 import PROTOCOL
 from middleware.driver.profile import read_profile
 from middleware.model import OrderAction, OrderAnswer, Priority
+from middleware.model.sample_id import CheckDigit, SampleIdSteps
+from middleware.store.schema import SPECIMENS
 from middleware.store.work import Claimer
 from middleware.wire.events import Event, MessageReceived
 from middleware.wire.hl7 import parse
@@ -43,16 +47,16 @@ class AstmBench(LineBench):
         self.is_taking = True
         self.link.connection_made(self.clock.seconds())
 
-    def ask(self, *records: str) -> list[str]:
+    def ask(self, *records: str, sender: str = "DEMO") -> list[str]:
         """Send a query; returns the records of all answers."""
-        text = "".join(record + "\r" for record in ("H|\\^&|||DEMO", *records, "L|1|N"))
+        text = "".join(record + "\r" for record in (f"H|\\^&|||{sender}", *records, "L|1|N"))
         self.link.send_message(text.encode(), self.clock.seconds())
         return self.run()
 
-    def run(self) -> list[str]:
+    def run(self, patience: int = 5) -> list[str]:
         said: list[str] = []
         idle = 0
-        while idle < 5:
+        while idle < patience:
             out = self.link.bytes_to_send()
             heard = self.send(out) if out else self.hear()
             now = self.clock.seconds()
@@ -235,3 +239,58 @@ def test_a_law_tube_without_work_is_told_so() -> None:
     bench.writer.give_orders(request("OTHER", "GLU"))
     _, given = bench.say(query())
     assert parse(given).get("ORC-1") == "DC"
+
+
+def test_a_query_for_a_rack_gives_what_the_lis_put_on_it_and_nothing_else() -> None:
+    bench = LawBench()
+    on_rack = request(TUBE, "GLU", carrier="R07", position="3")
+    bench.writer.give_orders(on_rack, request("ELSEWHERE", "GLU"), request("NOWHERE", "K"))
+    _, given = bench.say(query("QPD|WOS_BY_RACK^x^IHELAW|Q||R07"))
+    assert [one.get("SAC-3") for one in parse(given).segments("SAC")] == [TUBE]
+    assert [row["state"] for row in bench.writer.steps()] == ["claimed", "pending", "pending"]
+
+
+def test_a_tube_without_readable_barcode_is_known_by_its_place() -> None:
+    """The LIS said where it stands; the answer repeats the place as the query wrote it."""
+    bench = AstmBench(lis2_driver("roche_cobas_e411"))
+    bench.writer.give_orders(request("S1", "10", carrier="0", position="5"))
+    answer = bench.ask("Q|1|^^^40^0^5^^S1^SC||ALL||||||||O", sender="cobas-e411^1")
+    assert answer[2].split("|")[2:5] == ["S1", "40^0^5^^S1^SC", "^^^10"]
+    assert bench.states() == {"10": "sent"}
+
+
+def test_queries_of_one_message_keep_their_own_places() -> None:
+    """Two request records, each with a rack place: the store learns where each tube was seen."""
+    bench = AstmBench(lis2_driver("roche_cobas_e411"))
+    bench.writer.give_orders(request("S1", "10"), request("S2", "10"))
+    both = "Q|1|^^S1^1^7^1^^S1^SC||ALL||||||||O", "Q|2|^^S2^2^7^2^^S1^SC||ALL||||||||O"
+    bench.ask(*both, sender="cobas-e411^1")
+    rows = bench.writer.run(
+        lambda conn: [
+            tuple(row)
+            for row in conn.execute(
+                select(
+                    SPECIMENS.c.sample_id, SPECIMENS.c.seen_carrier, SPECIMENS.c.seen_position
+                ).order_by(SPECIMENS.c.id)
+            )
+        ]
+    )
+    assert rows == [("S1", "7", "1"), ("S2", "7", "2")]
+
+
+def test_an_analyzer_that_strips_zeros_is_answered_under_the_id_that_it_wrote() -> None:
+    """The line's rule finds the tube; the answer names it as the analyzer knows it."""
+    by = replace(claimer(), names=SampleIdSteps(pad_zeros_to=7))
+    bench = AstmBench(by=by)
+    bench.writer.give_orders(request("0000387", "GLU"), request("0000388", "K"))
+    answer = bench.ask("Q|1|^387\\^389||ALL||||||||O")
+    assert [one.split("|")[2] for one in answer if one.startswith("O")] == ["387"]
+    assert bench.states() == {"GLU": "sent", "K": "pending"}
+
+
+def test_a_misread_check_digit_gets_no_work() -> None:
+    by = replace(claimer(), names=SampleIdSteps(check_digit=CheckDigit.LUHN))
+    bench = AstmBench(by=by)
+    bench.writer.give_orders(request("79927398713", "GLU"), request("79927398714", "GLU"))
+    assert [one[0] for one in bench.ask("Q|1|^79927398714||ALL")] == ["H", "L"]
+    assert [one[0] for one in bench.ask("Q|1|^79927398713||ALL")] == ["H", "P", "O", "L"]

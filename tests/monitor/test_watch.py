@@ -11,14 +11,16 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock as Timers
 
-from middleware.model import ReleaseState
+from middleware.model import ChangeKind, ReleaseState
 from middleware.monitor.watch import EVERY_S, Watch, WatchParts
 from middleware.observe.health import Health, WarnableCode
-from middleware.store import results
+from middleware.store import calls, patient_changes, results, suspensions, work
 from middleware.store.connection import Connection
 from middleware.store.journal import append
+from middleware.store.steps import Change
 from tests.kit.fake_clock import FakeClock
 from tests.kit.instant_store import empty_store
+from tests.kit.orders import NOW, apply, claim, ids, request
 from tests.kit.store_rows import entry, queue_messages, result_row
 
 
@@ -114,3 +116,59 @@ def test_results_without_a_code_are_a_warning_until_they_have_one(
     results.decide(conn, [number], ReleaseState.REJECTED, results.Decision("ada", "", 1.0))
     bench.look()
     assert WarnableCode.UNMAPPED_CODES not in {one.code for one in bench.health.current()}
+
+
+def test_tests_that_an_analyzer_refused_are_a_warning_until_somebody_decides(
+    bench: Bench, conn: Connection
+) -> None:
+    """Nobody else does them: without a word they would be missed when the doctor calls."""
+    apply(conn, request("S1", "GLU"))
+    claim(conn, "S1")
+    work.refuse(conn, ids(conn), "chem-1", "no reagent", NOW)
+    for _ in range(20):
+        bench.look()
+    assert bench.health.is_raised(WarnableCode.WORK_REFUSED)
+    work.cancel(conn, ids(conn), Change("ann", NOW))
+    for _ in range(20):
+        bench.look()
+    assert not bench.health.is_raised(WarnableCode.WORK_REFUSED)
+
+
+def test_changes_of_patients_are_a_warning_until_somebody_has_seen_them(
+    bench: Bench, conn: Connection
+) -> None:
+    """The LIS has a result whose patient it changed since: nobody else will notice."""
+    tube = patient_changes.ChangedTube(1, "lis", "S-1", 0.0, None, ("S-1",))
+    noted = patient_changes.Noted(ChangeKind.MERGED, tube, (), (7,), "lis", "", 1.0)
+    number = patient_changes.note(conn, noted)
+    bench.clock.advance(60)
+    bench.look()
+    assert bench.health.is_raised(WarnableCode.PATIENTS_CHANGED)
+    patient_changes.see(conn, [number], "ada", "", 2.0)
+    bench.clock.advance(60)
+    bench.look()
+    assert not bench.health.is_raised(WarnableCode.PATIENTS_CHANGED)
+
+
+def test_a_stop_of_automatic_release_is_a_warning_until_it_ends(
+    bench: Bench, conn: Connection
+) -> None:
+    """Forgotten, it would make everybody wait for people."""
+    suspensions.suspend(conn, ("chem-1", ""), "ada", "controls drift", 1.0)
+    bench.look()
+    (warning,) = [one for one in bench.health.current() if one.code is WarnableCode.RELEASE_STOPPED]
+    assert warning.text == "every test of chem-1 by ada: controls drift"
+    suspensions.resume(conn, [1], "ada", "", 2.0)
+    bench.look()
+    assert not bench.health.is_raised(WarnableCode.RELEASE_STOPPED)
+
+
+def test_a_critical_result_that_nobody_called_is_a_warning(bench: Bench, conn: Connection) -> None:
+    wanted = [calls.NewCall(1, "S-1", "chem-1", "K", "critical_high")]
+    calls.open_calls(conn, wanted, bench.clock.utc_now().timestamp() - 600)
+    bench.look()
+    (warning,) = [one for one in bench.health.current() if one.code is WarnableCode.CALLS_OPEN]
+    assert "1 critical results are not called yet, the oldest for 10 minutes" in warning.text
+    calls.end(conn, [1], calls.Ended("ada", 2.0, "Dr Lang", "ada"))
+    bench.look()
+    assert not bench.health.is_raised(WarnableCode.CALLS_OPEN)

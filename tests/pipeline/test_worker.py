@@ -17,7 +17,8 @@ from middleware.store.schema import JournalState
 from middleware.store.writer import Topic
 from tests.kit.fake_clock import FakeClock
 from tests.kit.instant_store import InstantReader, InstantWriter
-from tests.kit.made_setups import journaled, made_result, made_setup
+from tests.kit.made_setups import RECEIVED_AT, journaled, made_result, made_setup
+from tests.kit.orders import apply, request
 from tests.kit.site_settings import profile
 
 
@@ -74,6 +75,19 @@ def test_what_is_left_from_before_is_taken_up_at_the_start(conn, start) -> None:
         journaled(conn, sample_id.encode())
     start()
     assert sample_ids(conn) == wanted
+
+
+def test_whoever_follows_orders_is_woken_by_their_results_alone(conn, start, writer) -> None:
+    """What nobody ordered wakes nobody."""
+    woken: list[Topic] = []
+    writer.subscribe(Topic.ORDERS, lambda: woken.append(Topic.ORDERS))
+    apply(conn, request("S2", "GLU"), now=RECEIVED_AT - 60)
+    journaled(conn, b"S1")
+    start()
+    assert woken == []
+    journaled(conn, b"S2")
+    start()
+    assert woken == [Topic.ORDERS]
 
 
 def test_messages_with_many_results_do_not_share_a_transaction(

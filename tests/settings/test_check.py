@@ -48,7 +48,6 @@ MISTAKES = [
     ('"127.0.0.1:9464"', '"127.0.0.1:4010"', "monitor.listen", "listen =", "is taken by", "another"),
     ('"127.0.0.1:9464"', '"here"', "monitor.listen", "listen =", "an address and a port", ""),
     ('"mail_pigeon"', '"mail_pidgeon"', "connector.type", "mail_p", "unknown", "mail_pigeon?"),
-    ('"mail_pigeon"', '"fhir"', "connector.type", '"fhir"', "not in this version", "known:"),
     ('to = ["lis"]', 'to = ["lsi"]', "route.to", "to =", 'no connector "lsi"', "mean lis?"),
     ('to = ["lis"]', 'to = "lis"', "route.to", "to =", "must be a list", "Ids of the connectors"),
     ("[[route]]", "[route]", "route", "[route]", "several times", "[[route]]"),

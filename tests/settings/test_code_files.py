@@ -98,3 +98,18 @@ def test_another_table_is_another_setup_and_stays_known(tmp_path: Path) -> None:
     assert with_tables(other.loaded, other.line_codes)[1] != sha256
     assert load_text(text, parts.loaded.path, {}).tables == parts.loaded.tables
     assert with_tables(parts.loaded, {}) == (parts.loaded.text, parts.loaded.sha256)
+
+
+PANEL = '[codes.panels]\nBMP = ["GLUC", "POT"]\n'
+
+
+def test_a_panel_of_a_test_that_no_table_has_is_told(tmp_path: Path) -> None:
+    """The whole panel would be refused when it is ordered."""
+    _, (problem,) = read(tmp_path, f'{GOOD}\n[codes]\ntable = "a.csv"\n{PANEL}', a=TABLE)
+    assert problem.message == 'the panel "BMP" names the test "POT", which no table of codes has'
+    assert problem.weight is Weight.WARNING
+
+
+def test_a_line_without_a_table_may_do_any_test_of_a_panel(tmp_path: Path) -> None:
+    text = line_with('codes = "a.csv"') + f"\n{PANEL}"
+    assert read(tmp_path, text, a=TABLE)[1] == []

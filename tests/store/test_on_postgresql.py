@@ -13,12 +13,32 @@ from sqlalchemy.exc import DBAPIError
 
 from middleware.errors import StoreNotWritable
 from middleware.model import MessageKind, ReleaseState
-from middleware.store import audit, commands, journal, meta, outbox, results, setups
+from middleware.store import (
+    audit,
+    commands,
+    download,
+    expiry,
+    held,
+    journal,
+    meta,
+    order_changes,
+    order_facts,
+    outbox,
+    relabel,
+    results,
+    setups,
+    work,
+)
 from middleware.store.engine import check_schema, open_engine, open_readonly, upgrade
+from middleware.store.expiry import Terms
 from middleware.store.reader import Reader
 from middleware.store.schema import METADATA, JournalState
+from middleware.store.steps import Change
 from middleware.store.verify import verify
+from middleware.store.wanted import Chosen
+from middleware.store.work import Reported
 from middleware.store.writer import Writer, WriterTiming
+from tests.kit import orders as made_orders
 from tests.kit.store import PumpedReactor
 from tests.kit.store_rows import entry, one_random_step, queue_messages, result_row
 
@@ -142,3 +162,51 @@ def test_a_lost_server_connection_refuses_and_mends_itself(engine: Engine) -> No
     reactor.pump(lambda: writer.is_writable)
     assert reactor.result_of(writer.submit(lambda conn: journal.append(conn, entry()))) >= 1
     reactor.result_of(writer.stop())
+
+
+def test_an_order_goes_all_the_way(engine: Engine) -> None:
+    """Ordered, asked for, sent unasked, cancelled, measured, labelled anew, told to the LIS, ended by time."""
+    later = made_orders.NOW + 60
+    claimer = made_orders.claimer()
+    with engine.begin() as conn:
+        made_orders.apply(conn, *[made_orders.request("S1", one) for one in ("GLU", "NA", "TSH")])
+        made_orders.apply(conn, made_orders.request("S2", "GLU", carrier="R1", position="4"))
+        mark = order_changes.newest(conn)
+        assert made_orders.claim(conn, "S1", "S9") == {"S1": ["GLU", "NA", "TSH"]}
+        glu, na, tsh = made_orders.ids(conn, "S1")
+        work.mark_sent(conn, [glu, na], "chem-1", later)
+        work.refuse(conn, [tsh], "chem-1", "no reagent", later)
+        (sent,) = download.claim_download(conn, claimer, Chosen(most=5), later)
+        assert (sent.sample_id, sent.carrier, sent.position) == ("S2", "R1", "4")
+        change = Change("chem-1", later, "it is off")
+        due = download.not_taken(conn, [sent.steps[0].id], change, 30.0)
+        assert download.claim_download(conn, claimer, Chosen(most=5), later) == []
+        assert download.next_due(conn, claimer, later) == due
+        work.cancel(conn, [na], Change("a.person", later), frozenset({"chem-1"}))
+        ((told, _),) = [(one.step.id, one.what) for one in download.to_tell(conn, "chem-1", 9)]
+        assert download.told(conn, [told], "chem-1", later) == [na]
+    with engine.begin() as conn:
+        entry_id = journal.append(conn, entry())
+        row = result_row(entry_id, 1) | {"sample_id": "S1", "release_state": "held"}
+        (result,) = results.save(conn, [row | {"findings": '[{"code": "not_ordered"}]'}])
+        assert [one.id for one in held.page(conn, 0, 9)] == [result]
+        assert [one["id"] for one in results.without_step(conn, ["S1"], 0.0)] == [result]
+        said = Reported(result, "S1", "GLU", "GLU", "chem-1", "", is_final=True)
+        assert work.note_results(conn, [said], later) == {result: glu}
+        results.bind_steps(conn, {result: glu})
+        assert order_facts.of_steps(conn, [glu])[glu]["placer_number"] == "O-S1"
+        relabel.relabel(conn, "S1", "S1B", Change("a.person", later, "the label was torn"))
+        assert work.note_results(conn, [said], later) == {}
+        assert made_orders.claim(conn, "S1", "S1B") == {}
+        changes, _ = order_changes.since(conn, mark, "lis")
+        assert {one.lis_code: one.after for one in changes if one.sample_id == "S1B"} == {
+            "GLU": "resulted",
+            "NA": "cancelled",
+            "TSH": "refused",
+        }
+    with engine.begin() as conn:
+        terms = Terms(keep_s=100.0, delete_after_s=1000.0)
+        assert expiry.expire(conn, later + 200, terms, "lab").expired == 1  # S2; TSH is a person's
+        assert expiry.expire(conn, later + 2000, terms, "lab").deleted == 2
+        assert made_orders.states(conn, "S1B") == {}
+        assert verify(conn).problems == ()

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from middleware.model import OrderAction, OrderAnswer, OrderFault, Priority
-from middleware.store import order_views, work
+from middleware.model import OrderAction, OrderAnswer, OrderFault, Priority, StepKind
+from middleware.store import order_facts, order_views, orders, relabel, steps, work
+from middleware.store.steps import Change, FollowUp
 from tests.kit.instant_store import empty_store
 from tests.kit.orders import NOW, apply, claim, claimer, ids, patient, request, states
 
@@ -66,6 +67,55 @@ def test_a_late_cancel_is_told_that_it_is_too_late_and_the_result_comes(conn: Co
     assert outcome.fault is OrderFault.TOO_LATE
     assert "GLU was given to chem-1" in outcome.text
     assert states(conn) == {"GLU": "claimed", "UREA": "cancelled"}
+
+
+def test_a_cancel_of_an_order_that_was_given_in_part_says_what_is_cancelled(
+    conn: Connection,
+) -> None:
+    """The system believes the order to stand: it must read which of its tests will have no result."""
+    apply(conn, request(), request(test="NA"), request(test="K"))
+    claim(conn, "S1", by=claimer(GLU="G"))
+    (outcome,) = apply(conn, request(test="", action=OrderAction.CANCEL))
+    assert outcome.answer is OrderAnswer.NOT_CANCELLED
+    assert outcome.text.endswith("GLU was given to chem-1; cancelled: NA, K")
+    assert states(conn) == {"GLU": "claimed", "NA": "cancelled", "K": "cancelled"}
+
+
+def test_a_cancel_by_number_alone_is_refused_where_one_tube_is_another_patients(
+    conn: Connection,
+) -> None:
+    """A system may count its orders from one again."""
+    apply(conn, request(patient=patient(), placer_number="O1"))
+    apply(conn, request("S2", patient=patient("P2"), placer_number="O1"))
+    wanted = request("", "", OrderAction.CANCEL, placer_number="O1", patient=patient())
+    (outcome,) = apply(conn, wanted)
+    assert outcome.fault is OrderFault.OTHER_PATIENT
+    assert (states(conn), states(conn, "S2")) == ({"GLU": "pending"}, {"GLU": "pending"})
+
+
+def test_a_tube_takes_a_thousand_tests_and_no_more(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that orders the same again and again under new numbers holds up nobody else."""
+    assert orders.MOST_TESTS == 1000
+    monkeypatch.setattr(orders, "MOST_TESTS", 3)
+    said = apply(conn, *[request(placer_number=f"O{number}") for number in range(4)])
+    assert [one.fault for one in said] == [None, None, None, OrderFault.TOO_MANY]
+    (again,) = apply(conn, request(placer_number="O1"))
+    assert again.answer is OrderAnswer.UNCHANGED
+
+
+@pytest.mark.parametrize("action", [OrderAction.CANCEL, OrderAction.CHANGE])
+def test_a_word_about_a_former_label_is_answered_with_the_label_of_now(
+    conn: Connection, action: OrderAction
+) -> None:
+    """The system was not told of the new label: who reads its refusal must find the tube."""
+    apply(conn, request())
+    relabel.relabel(conn, "S1", "N1", Change("ann", NOW))
+    (outcome,) = apply(conn, request(action=action, priority=Priority.STAT))
+    assert outcome.fault is OrderFault.UNKNOWN_ORDER
+    assert "S1 was labelled anew and is N1 now" in outcome.text
+    assert states(conn, "N1") == {"GLU": "pending"}
 
 
 def test_a_cancel_of_what_nobody_ordered_is_refused(conn: Connection) -> None:
@@ -160,3 +210,37 @@ def test_the_history_of_a_step_says_who_did_what_and_why(conn: Connection) -> No
         ("cancelled", "lis"),
     ]
     assert past[2]["reason"] == "the connection was lost"
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_reflex_test_that_the_lis_orders_too_is_one_test_with_the_number_of_its_order(
+    conn: Connection, is_done: bool
+) -> None:
+    """The LIS heard of the reflex and answers with an order of its own: nothing is measured twice."""
+    apply(conn, request(test="TSH", placer_number="O-TSH"))
+    follow_up = FollowUp(1, ids(conn)[0], None, "FT4", StepKind.REFLEX)
+    step = steps.add_follow_up(conn, follow_up, Change("lab", NOW, "TSH above 4.5"))
+    state = "pending"
+    if is_done:
+        assert claim(conn, "S1") == {"S1": ["TSH", "FT4"]}
+        said = work.Reported(7, "S1", "FT4", "FT4", "chem-1", "", is_final=True)
+        assert work.note_results(conn, [said], NOW) == {7: step}
+        state = "resulted"
+    (outcome,) = apply(conn, request(test="FT4", placer_number="O-FT4"))
+    assert outcome.answer is OrderAnswer.ACCEPTED
+    assert states(conn)["FT4"] == state
+    assert len(ids(conn)) == 2
+    said_of_it = order_facts.of_steps(conn, [step])[step]
+    assert (said_of_it["placer_number"], said_of_it["parent_placer"]) == ("O-FT4", None)
+    (again,) = apply(conn, request(test="FT4", placer_number="O-FT4"))
+    assert again.answer is OrderAnswer.UNCHANGED
+
+
+def test_a_reflex_test_that_was_cancelled_is_ordered_anew(conn: Connection) -> None:
+    apply(conn, request(test="TSH", placer_number="O-TSH"))
+    follow_up = FollowUp(1, ids(conn)[0], None, "FT4", StepKind.REFLEX)
+    step = steps.add_follow_up(conn, follow_up, Change("lab", NOW, "TSH above 4.5"))
+    work.cancel(conn, [step], Change("ann", NOW))
+    apply(conn, request(test="FT4", placer_number="O-FT4"))
+    assert len(ids(conn)) == 3
+    assert states(conn)["FT4"] == "pending"

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from middleware.model import OrderAction, OrderAnswer
 from middleware.store import order_views, work
+from middleware.store.steps import Change
 from middleware.store.work import Reported
 from tests.kit.instant_store import empty_store
 from tests.kit.orders import NOW, apply, claim, claimer, ids, request, states
@@ -46,6 +44,25 @@ def test_the_same_line_may_ask_again_until_there_is_a_result(conn: Connection) -
     assert states(conn) == {"GLU": "sent"}
     work.note_results(conn, [result()], NOW)
     assert claim(conn, "S1") == {}
+
+
+def test_a_test_that_was_ordered_twice_is_given_once_at_a_time(conn: Connection) -> None:
+    """Two orders of the LIS, one tube: no analyzer is told the same twice, and no second one measures it beside it."""
+    apply(conn, request(placer_number="A"), request(placer_number="B"))
+    assert claim(conn, "S1") == {"S1": ["GLU"]}
+    assert claim(conn, "S1") == {"S1": ["GLU"]}
+    assert claim(conn, "S1", by=claimer("chem-2")) == {}
+    work.mark_sent(conn, ids(conn)[:1], "chem-1", NOW)
+    assert work.note_results(conn, [result()], NOW) != {}
+    assert claim(conn, "S1", by=claimer("chem-2")) == {"S1": ["GLU"]}
+
+
+def test_what_an_analyzer_refused_may_be_ordered_anew(conn: Connection) -> None:
+    apply(conn, request(placer_number="A"))
+    claim(conn, "S1")
+    work.refuse(conn, ids(conn), "chem-1", "no reagent", NOW)
+    apply(conn, request(placer_number="B"))
+    assert claim(conn, "S1", by=claimer("chem-2")) == {"S1": ["GLU"]}
 
 
 def test_a_line_gets_only_tests_of_its_menu_under_its_own_codes(conn: Connection) -> None:
@@ -138,88 +155,6 @@ def test_a_result_that_nobody_ordered_binds_to_nothing(conn: Connection) -> None
 def test_a_person_may_cancel_what_an_analyzer_has(conn: Connection) -> None:
     apply(conn, request())
     claim(conn, "S1")
-    work.cancel(conn, ids(conn), "ann", "tube broken", NOW)
+    work.cancel(conn, ids(conn), Change("ann", NOW, "tube broken"))
     assert work.mark_sent(conn, ids(conn), "chem-1", NOW) == []
     assert states(conn) == {"GLU": "cancelled"}
-
-
-class World:
-    """A LIS and two lines that do as they like, and what they may expect."""
-
-    def __init__(self) -> None:
-        self.conn = empty_store()
-        self.given_to: dict[int, str] = {}
-        self.cancelled: set[tuple[str, str]] = set()
-        self.number = 0
-
-    def act(self, word: str, sample: str, test: str, line: str) -> None:
-        self.number += 1
-        getattr(self, word)(sample, test, line)
-        self.look()
-
-    def order(self, sample: str, test: str, _line: str) -> None:
-        if apply(self.conn, request(sample, test), control_id=f"M{self.number}")[0].is_good:
-            self.cancelled.discard((sample, test))
-
-    def cancel(self, sample: str, test: str, _line: str) -> None:
-        outcome = apply(self.conn, request(sample, test, OrderAction.CANCEL))[0]
-        if outcome.answer is OrderAnswer.CANCELLED:
-            self.cancelled.add((sample, test))
-
-    def claim(self, sample: str, _test: str, line: str) -> None:
-        for one in work.claim(self.conn, work.Wanted((sample,)), claimer(line), NOW):
-            assert one.sample_id == sample
-            for step in one.steps:
-                assert (sample, step.lis_code) not in self.cancelled
-                assert self.given_to.setdefault(step.id, line) == line
-
-    def send(self, _sample: str, _test: str, line: str) -> None:
-        work.mark_sent(self.conn, self._of(line), line, NOW)
-
-    def free(self, _sample: str, _test: str, line: str) -> None:
-        for step_id in work.free(self.conn, self._of(line), line, "lost", NOW):
-            del self.given_to[step_id]
-
-    def restart(self, _sample: str, _test: str, _line: str) -> None:
-        for step_id in work.free_all(self.conn, "node", NOW):
-            del self.given_to[step_id]
-
-    def result(self, sample: str, test: str, line: str) -> None:
-        found = [result(self.number, sample, test, line)]
-        for step_id in work.note_results(self.conn, found, NOW).values():
-            row = order_views.by_ids(self.conn, [step_id])[0]
-            assert (row["sample_id"], row["lis_code"]) == (sample, test)
-
-    def look(self) -> None:
-        """Every step is somewhere, and what is on its way or sent is its line's."""
-        for row in order_views.listing(self.conn, order_views.StepFilter(limit=1000)):
-            assert row["state"] in {"pending", "claimed", "sent", "resulted", "cancelled"}
-            if row["state"] in ("claimed", "sent"):
-                assert row["line"] == self.given_to[row["id"]]
-
-    def _of(self, line: str) -> list[int]:
-        return [one for one, owner in self.given_to.items() if owner == line]
-
-
-ACTS = st.lists(
-    st.tuples(
-        st.sampled_from(["order", "cancel", "claim", "send", "free", "result", "restart"]),
-        st.sampled_from(["S1", "S2"]),
-        st.sampled_from(["GLU", "TSH"]),
-        st.sampled_from(["chem-1", "chem-2"]),
-    ),
-    max_size=25,
-)
-
-
-@pytest.mark.slow
-@settings(max_examples=150, deadline=None)
-@given(ACTS)
-def test_in_whatever_order_things_happen_no_step_is_lost_and_none_is_given_after_its_cancel(
-    acts: list[tuple[str, str, str, str]],
-) -> None:
-    """Order, change of mind, query, answer, result and restart, interleaved at random."""
-    world = World()
-    for act in acts:
-        world.act(*act)
-    world.conn.rollback()

@@ -138,8 +138,8 @@ def test_the_events_depend_on_the_bytes_alone(data: bytes, limit: int, sizes: li
 def test_hostile_streams_cost_time_in_proportion_to_their_length() -> None:
     """A megabyte of start bytes, or of single bytes, is read at once."""
     data = (b"\x0ba" * 32_768 + b"\x1c") * 16
-    begin = time.perf_counter()
+    begin = time.process_time()  # other programs do not change it
     reader = BlockReader()
     for at in range(0, len(data), 65_536):
         reader.feed(data[at : at + 65_536])
-    assert time.perf_counter() - begin < 5.0
+    assert time.process_time() - begin < 5.0

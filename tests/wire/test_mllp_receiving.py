@@ -8,6 +8,7 @@ from middleware.wire.events import (
     AcknowledgementConfirmed,
     FrameRefused,
     MessageAbandoned,
+    MessageDelivered,
     MessageReceived,
     SessionClosed,
     SessionRefused,
@@ -247,3 +248,18 @@ def test_a_lost_connection_abandons_what_was_unfinished() -> None:
     link.connection_made(3.0)
     assert link.bytes_to_send() == b""
     assert link.is_neutral
+
+
+def test_lines_to_display_that_answer_nothing_under_way_are_a_message() -> None:
+    """DSR follows QCK, which answered the query already: the analyzer takes it and acknowledges it."""
+    link = connected()
+    query = link.send_message(b"MSH|^~\\&|||||||QRY^Q02|7|P|2.3.1\r", 0.0)
+    sent(link)
+    first = b"MSH|^~\\&|||||||QCK^Q02|7|P|2.3.1\rMSA|AA|7\rQAK|SR|OK\r"
+    second = b"MSH|^~\\&|||||||DSR^Q03|M-1|P|2.3.1\rMSA|AA|7\rDSP|1||x\r"
+    delivered, got = received(link, encode_block(first) + encode_block(second))
+    assert isinstance(delivered, MessageDelivered)
+    assert delivered.send_id == query
+    assert isinstance(got, MessageReceived)
+    link.commit(got.token, 0.0)
+    assert b"MSA|AA|M-1" in link.bytes_to_send()

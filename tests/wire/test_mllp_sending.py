@@ -15,7 +15,7 @@ from middleware.wire.events import (
     SessionClosed,
     TimerExpired,
 )
-from middleware.wire.mllp import MllpLink, encode_block
+from middleware.wire.mllp import MllpLink, MllpLinkOptions, encode_block
 from tests.kit.mllp_peers import acknowledgement, connected, message, received, sent
 
 
@@ -202,3 +202,35 @@ def test_no_bytes_make_the_link_raise(data: bytes) -> None:
     link.commit(1, 0.0)
     link.on_deadline(1e9)
     link.connection_lost(1e9)
+
+
+def test_a_response_goes_out_at_once_and_is_delivered_when_written() -> None:
+    """Nobody replies to it; a message that waits for its reply does not hold it up."""
+    link = MllpLink(MllpLinkOptions(unanswered=frozenset({"RSP"})))
+    link.connection_made(0.0)
+    link.send_message(b"MSH|^~\\&|||||||OML^O33|A|P|2.5.1\r", 0.0)
+    link.bytes_to_send()
+    response = link.send_message(b"MSH|^~\\&|||||||RSP^Z02|B|P|2.5\r", 1.0)
+    assert b"RSP^Z02" in link.bytes_to_send()
+    assert link.next_deadline() == 1.0
+    assert link.on_deadline(1.0) == [MessageDelivered(response, b"")]
+    assert not link.is_neutral  # the other one still waits
+
+
+def test_a_response_that_was_cut_off_by_the_end_of_the_connection_is_not_delivered() -> None:
+    link = MllpLink(MllpLinkOptions(unanswered=frozenset({"RSP"})))
+    link.connection_made(0.0)
+    response = link.send_message(b"MSH|^~\\&|||||||RSP^Z02|B|P|2.5\r", 1.0)
+    events = link.connection_lost(1.0)
+    assert [one.send_id for one in events if isinstance(one, MessageNotDelivered)] == [response]
+
+
+def test_a_message_that_is_answered_later_gets_no_acknowledgement_now() -> None:
+    link = MllpLink(MllpLinkOptions(acknowledge=lambda _text, _code: b""))
+    link.connection_made(0.0)
+    block = b"\x0bMSH|^~\\&|||||||QRY^Q02|7|P|2.3.1\r\x1c\r"
+    (received,) = [
+        one for one in link.receive_bytes(block, 0.0) if isinstance(one, MessageReceived)
+    ]
+    link.commit(received.token, 0.0)
+    assert link.bytes_to_send() == b""

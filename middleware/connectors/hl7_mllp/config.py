@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from middleware.connectors.hl7_mllp.ask_settings import AskSettings, checked_places
 from middleware.connectors.order_settings import OrderRules
 from middleware.connectors.order_settings import UnknownTests as UnknownTests
+from middleware.payload.hl7_header import Hl7Names
 from middleware.payload.hl7_orders import USUAL_SAMPLE_ID
 from middleware.transport.settings import LOOPBACK, TcpListenSettings
 from middleware.transport.tls_settings import TlsSettings
-from middleware.wire.errors import LocalProtocolError
-from middleware.wire.hl7 import Path
 
 NAME_MAX = 180
 """HL7 2.5.1 chapter 2: an HD of MSH-3 to MSH-6 has at most 227 characters with its parts; the first
@@ -32,6 +33,13 @@ class Acknowledgement(StrEnum):
 
     ORIGINAL = "original"
     ENHANCED = "enhanced"
+
+
+class OrderStatusMessage(StrEnum):
+    """What the LIS is told of its orders while they are done."""
+
+    OFF = "off"
+    SC = "sc"  # ORM^O01 with ORC-1 SC
 
 
 class OrdersSettings(OrderRules):
@@ -57,17 +65,16 @@ class OrdersSettings(OrderRules):
         min_length=1,
         description="Where an order has the sample id of the tube's label: the first of these that is not empty.",
     )
+
+    earlier_results: bool = Field(
+        default=False,
+        description="Whether ORU^R01 messages are taken on this port, as earlier results to compare with.",
+    )
+
     @field_validator("sample_id")
     @classmethod
     def _paths_can_be_read(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for path in value:
-            try:
-                segment = Path.parse(path).segment
-            except LocalProtocolError as error:
-                raise ValueError(str(error)) from error
-            if segment not in ("ORC", "OBR", "SPM", "SAC"):
-                raise ValueError(f"{path!r}: an order's sample id stands in ORC, OBR, SPM or SAC")
-        return value
+        return checked_places(value)
 
     @property
     def transport(self) -> TcpListenSettings:
@@ -134,3 +141,48 @@ class Hl7MllpSettings(BaseModel):
         default=None,
         description="The LIS also sends orders: where Labwire listens for them, as { port = 2577 }.",
     )
+    ask: AskSettings | None = Field(
+        default=None,
+        description=(
+            "The LIS can be asked for orders, as { port = 2578 }, by lines that name the connector in `orders.ask`."
+        ),
+    )
+    order_status: OrderStatusMessage = Field(
+        default=OrderStatusMessage.OFF,
+        description=(
+            "What the LIS is told of its orders: `off`, or `sc`, ORM^O01 when an analyzer took, began or refused a "
+            "test, and when it was cancelled or expired here."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _asking_fits(self) -> Self:
+        ask, orders = self.ask, self.orders
+        if self.order_status is not OrderStatusMessage.OFF and self.order_source is None:
+            raise ValueError("order_status: this LIS gives no orders; say `orders` or `ask` too")
+        if ask is None:
+            return self
+        if ask.orders_follow and orders is None:
+            raise ValueError("ask.orders_follow: orders can only follow to the port of `orders`")
+        if orders is not None and ask.order_source != orders.order_source:
+            raise ValueError("ask.order_source must be that of `orders`: it is the same system")
+        if ask.host and ask.port is None:
+            raise ValueError("ask.host needs ask.port")
+        return self
+
+    @property
+    def hl7_names(self) -> Hl7Names:
+        """MSH-3 to MSH-6 of everything that goes to this LIS."""
+        return Hl7Names(
+            sending_application=self.sending_application,
+            sending_facility=self.sending_facility,
+            receiving_application=self.receiving_application,
+            receiving_facility=self.receiving_facility,
+            is_enhanced=self.acknowledgement is Acknowledgement.ENHANCED,
+        )
+
+    @property
+    def order_source(self) -> str | None:
+        """Whose orders this LIS gives; None: it gives none."""
+        giver = self.orders or self.ask
+        return giver.order_source if giver is not None else None

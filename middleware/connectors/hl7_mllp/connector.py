@@ -13,15 +13,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from middleware import failpoints
+from middleware.connectors.hl7_mllp.ask import Asker
+from middleware.connectors.hl7_mllp.ask_make import make_asker
+from middleware.connectors.hl7_mllp.ask_way import SharedWay
 from middleware.connectors.hl7_mllp.config import Hl7MllpSettings
 from middleware.connectors.hl7_mllp.orders import OrderDesk, OrderReceiver
-from middleware.delivery.connector import ConnectorStatus, OrderIntake, OutgoingMessage
+from middleware.delivery.connector import (
+    ConnectorStatus,
+    FoundOrders,
+    OrderIntake,
+    OrderQuestion,
+    OutgoingMessage,
+)
 from middleware.failpoints import Step
 from middleware.model import Outcome, OutcomeKind
 from middleware.transport.base import ConnectionOutcome, TransportState
@@ -76,14 +85,27 @@ class Hl7MllpConnector:
         self._calls: dict[int, tuple[_Call, int]] = {}  # send id -> the call and the place in it
         self._first_attempt: list[Deferred[None]] = []
         self._receiver: OrderReceiver | None = None
+        self._asker: Asker | None = None
+        self._shared = SharedWay(self._peer)
 
     def take_orders_with(self, intake: OrderIntake, processing_id: str, time_zone: str) -> None:
         """Receive orders too, where the settings say so (`middleware.delivery.connector.OrderingConnector`)."""
+        desk = OrderDesk(intake, processing_id, time_zone)
+        self._asker = make_asker(
+            self.connector_id, self._settings, self._reactor, desk, self._shared
+        )
         if self._settings.orders is not None:
-            desk = OrderDesk(intake, processing_id, time_zone)
+            if self._asker is not None:
+                desk = replace(desk, intake=self._asker.hearing(intake))
             self._receiver = OrderReceiver(
                 self.connector_id, self._settings.orders, self._reactor, desk
             )
+
+    async def find_orders(self, question: OrderQuestion) -> FoundOrders:
+        """Ask the LIS (`middleware.delivery.connector.OrderFinder`)."""
+        if self._asker is None:
+            return FoundOrders(reasons=(f"the connector {self.connector_id} cannot ask",))
+        return await self._asker.find(question)
 
     @property
     def orders_address(self) -> object:
@@ -106,6 +128,8 @@ class Hl7MllpConnector:
         )
         if self._receiver is not None:
             self._receiver.start()
+        if self._asker is not None:
+            self._asker.start()
         # The jitter of waits is no secret; the simulation replaces the module's generator by seeding it.
         self._dialler = TcpDialler(settings, self._reactor, self, random.random)
         self._dialler.start()
@@ -137,6 +161,8 @@ class Hl7MllpConnector:
         self._answer_waiting()
         if dialler is not None and self._receiver is not None:
             await self._receiver.stop()
+        if dialler is not None and self._asker is not None:
+            await self._asker.stop()
         if dialler is not None:
             await dialler.stop()
 
@@ -144,7 +170,8 @@ class Hl7MllpConnector:
         """How the connection stands."""
         state = self._dialler.state if self._dialler is not None else TransportState.STOPPED
         orders = self._receiver.words if self._receiver is not None else ""
-        return ConnectorStatus(state.value, self._peer, self._last_error, orders)
+        asked = self._asker.words if self._asker is not None else ""
+        return ConnectorStatus(state.value, self._peer, self._last_error, orders, asked)
 
     def when_ready(self, callback: Callable[[], None]) -> None:
         """Call `callback` each time the LIS is connected."""
@@ -201,6 +228,7 @@ class Hl7MllpConnector:
     def connection_opened(self, shim: Shim) -> None:
         """Connected."""
         self._shim = shim
+        self._shared.opened(shim)
         self._last_error = ""
         gauge_peer(shim, connector=self.connector_id)
         self._answer_waiting()
@@ -224,6 +252,7 @@ class Hl7MllpConnector:
         """The connection is gone. Its link has told what was under way, unless it failed itself."""
         if self._shim is shim:
             self._shim = None
+            self._shared.closed()
             self._last_error = f"{self._peer} is gone: {reason}"
         self._give_up("connection_lost", _WORDS["connection_lost"])
 
@@ -260,12 +289,16 @@ class Hl7MllpConnector:
         if found is not None:
             call, index = found
             self._finish(call, index, judge(event.reply, call.batch[index].control_id))
+        else:
+            self._shared.heard(event)
 
     def _not_answered(self, event: MessageNotDelivered) -> None:
         found = self._calls.pop(event.send_id, None)
         if found is not None:
             words = _WORDS.get(event.reason, event.reason)
             self._finish(*found, self._deferred(event.reason, words))
+        else:
+            self._shared.heard(event)
 
     def _give_up(self, code: str, text: str) -> None:
         calls, self._calls = self._calls, {}

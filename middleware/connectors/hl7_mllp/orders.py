@@ -1,4 +1,5 @@
-"""Receives orders of a LIS over MLLP: each message is stored and done in one commit, then answered.
+"""Receives orders of a LIS over MLLP, and what it says of patients: each message is stored and done in one commit, then
+answered.
 
 One connection at a time; the LIS connects to us. What cannot be stored is refused with 207, so the LIS sends it again.
 What is no order that we know, or is of another environment than this node's, is kept for evidence and rejected.
@@ -13,18 +14,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from middleware.connectors.hl7_mllp.config import OrdersSettings, UnknownTests
+from middleware.connectors.hl7_mllp.reading import Heard, Wants, hear
 from middleware.delivery.connector import OrderIntake, ReceivedOrders, TakenOrders
 from middleware.errors import MiddlewareError
 from middleware.observe.events import InvariantViolated
 from middleware.payload.hl7_order_replies import ReplyStamp, order_reply, refusal_reply
-from middleware.payload.hl7_orders import OrderNames, ReadOrder, UnreadableOrders, read_orders
+from middleware.payload.hl7_orders import OrderNames
 from middleware.payload.hl7_time import stamp_in_zone
 from middleware.transport.base import ConnectionOutcome, TransportState
 from middleware.transport.shim import Shim
 from middleware.transport.tcp import PortTaken, TcpListener
 from middleware.wire.errors import RemoteProtocolError
 from middleware.wire.events import Event, MessageReceived
-from middleware.wire.hl7 import AckCode, ErrorCode, Glance, Message, parse, replies_for
+from middleware.wire.hl7 import AckCode, ErrorCode, Glance, Message, build_ack, parse, replies_for
 from middleware.wire.mllp import MllpLink, MllpLinkOptions, acknowledge_plainly
 
 RETRY_S = 5.0
@@ -77,7 +79,8 @@ class OrderReceiver:
         self._settings = settings
         self._reactor = reactor
         self._desk = desk
-        self._names = OrderNames(settings.sample_id, desk.time_zone)
+        names = OrderNames(settings.sample_id, desk.time_zone)
+        self._wants = Wants(names, settings.earlier_results, desk.processing_id)
         self._answers: dict[Shim, _Answer] = {}
         self._running: set[Deferred[None]] = set()
         self._state = TransportState.STOPPED
@@ -159,73 +162,57 @@ class OrderReceiver:
 
     async def _take(self, shim: Shim, event: MessageReceived) -> None:
         message = _parsed(event.text)
-        read, refusal = self._read(message, event.text)
-        received = self._received(message, read, refusal, event)
+        heard = hear(message, event.text, self._wants)
         try:
-            taken = await self._desk.intake(received)
+            taken = await self._desk.intake(self._received(message, heard, event))
         except MiddlewareError:
             shim.refuse(event.token)  # the writer has told why; 207: send it again
             return
         answer = self._answers.get(shim)
         if answer is None:
             return
-        answer.code, answer.text = self._reply(message, read, refusal, taken)
+        answer.code, answer.text = self._reply(message, heard, taken)
         try:
             shim.commit(event.token)
         finally:
             answer.code = None
 
-    def _read(
-        self, message: Message | None, text: bytes
-    ) -> tuple[list[ReadOrder], tuple[ErrorCode, str] | None]:
-        if message is None:
-            return [], (ErrorCode.SEGMENT_SEQUENCE, "the message is no HL7")
-        processing_id = message.header.get("MSH-11.1").strip().upper()
-        if processing_id and processing_id != self._desk.processing_id:
-            text_said = f"MSH-11 is {processing_id}, this system is {self._desk.processing_id}"
-            return [], (ErrorCode.UNSUPPORTED_PROCESSING_ID, text_said)
-        try:
-            return read_orders(text, self._names)[1], None
-        except UnreadableOrders as error:
-            code = (
-                ErrorCode.UNSUPPORTED_MESSAGE_TYPE if error.is_type else ErrorCode.SEGMENT_SEQUENCE
-            )
-            return [], (code, str(error))
-
     def _received(
-        self,
-        message: Message | None,
-        read: list[ReadOrder],
-        refusal: tuple[ErrorCode, str] | None,
-        event: MessageReceived,
+        self, message: Message | None, heard: Heard, event: MessageReceived
     ) -> ReceivedOrders:
         return ReceivedOrders(
             connector=self._connector_id,
             source=self._settings.order_source,
             text=event.text,
             wire=event.wire,
-            requests=tuple(one.request for one in read),
+            requests=tuple(one.request for one in heard.orders),
             control_id=message.header.get("MSH-10") if message is not None else "",
-            refusal=refusal[1] if refusal is not None else "",
+            refusal=heard.refusal.text if heard.refusal is not None else "",
             accepts_unknown_tests=self._settings.unknown_tests is UnknownTests.ACCEPT,
             reuse_after_s=self._settings.reuse_after_h * 3600,
+            kind=heard.kind,
+            changes=heard.changes,
+            earlier=heard.earlier,
+            remark=heard.remark,
         )
 
     def _reply(
-        self,
-        message: Message | None,
-        read: list[ReadOrder],
-        refusal: tuple[ErrorCode, str] | None,
-        taken: TakenOrders,
+        self, message: Message | None, heard: Heard, taken: TakenOrders
     ) -> tuple[AckCode, bytes]:
         stamp = ReplyStamp(taken.reply_id, stamp_in_zone(taken.at, self._desk.time_zone))
         reject = AckCode.APPLICATION_REJECT
         if message is None:
             return reject, acknowledge_plainly(b"", reject)
-        if refusal is not None:
-            code, text = refusal
-            return reject, refusal_reply(message, reject, text, code, stamp)
-        return order_reply(message, read, taken.outcomes, stamp)
+        if heard.refusal is not None:
+            words = heard.refusal
+            return reject, refusal_reply(message, reject, words.text, words.code, stamp)
+        if heard.orders:
+            return order_reply(message, heard.orders, taken.outcomes, stamp)
+        if taken.fault:
+            error = AckCode.APPLICATION_ERROR
+            return error, refusal_reply(message, error, taken.fault, ErrorCode.DUPLICATE_KEY, stamp)
+        good = AckCode.APPLICATION_ACCEPT
+        return good, build_ack(message, good, stamp.control_id, stamp.time_text)
 
     def _ended(self, _result: object, task: Deferred[None]) -> None:
         self._running.discard(task)

@@ -3,7 +3,8 @@ and answers them.
 
 Theory of operation.
 - A block is a reply when it is of type ACK or has an MSA segment. It is matched by MSA-2 to a
-  message under way, or counted and ignored; but one that brings results and belongs to nothing of ours is a message.
+  message under way, or counted and ignored; but one that brings results, or lines to display (DSR), and belongs to
+  nothing of ours is a message.
   A reply is never answered.
 - Every other block is a message. One at a time waits for `commit` or `refuse`; the blocks after it
   wait in order, and further bytes are held. Only `commit` writes an accepting acknowledgement:
@@ -48,7 +49,7 @@ from middleware.wire.mllp.options import MllpLinkOptions
 from middleware.wire.mllp.outgoing import CONNECTION_LOST, Outgoing
 from middleware.wire.mllp.quirks import END_SILENCE_S
 
-_RESULT = re.compile(rb"[\r\n]OBX[^\w\s]")
+_BRINGS_SOMETHING = re.compile(rb"[\r\n](?:OBX|DSP)[^\w\s]")
 MOST_ABANDONED_AT_ONCE = 8
 """Of one read. More is no analyzer that lost its end bytes, and must not become as many rows of the journal."""
 
@@ -75,7 +76,9 @@ class MllpLink:
     def __init__(self, options: MllpLinkOptions | None = None) -> None:
         self._options = options or MllpLinkOptions()
         self._reader = self._options.make_reader()
-        self._outgoing = Outgoing(self._options.in_flight, self._options.ack_timeout_s)
+        self._outgoing = Outgoing(
+            self._options.in_flight, self._options.ack_timeout_s, self._options.unanswered
+        )
         self._counts: Counter[tuple[str, str]] = Counter()
         self._blocks: deque[BlockEvent] = deque()
         self._held = bytearray()
@@ -169,7 +172,7 @@ class MllpLink:
             seen = glance(block.data)
             if seen is not None and seen.is_acknowledgement:
                 is_ours = self._outgoing.awaits(seen.acknowledged_id)
-                if is_ours or _RESULT.search(block.data) is None:
+                if is_ours or _BRINGS_SOMETHING.search(block.data) is None:
                     return self._match(seen, block.data, now)
             return self._take_message(block, seen or _NOT_HL7, now)
         if isinstance(block, Skipped):
@@ -259,7 +262,8 @@ class MllpLink:
 
     def _answer(self, text: bytes, codes: tuple[AckCode, ...]) -> None:
         for code in codes:
-            self._written.append(encode_block(self._options.acknowledge(text, code)))
+            if reply := self._options.acknowledge(text, code):
+                self._written.append(encode_block(reply))
 
     def _resume(self, awaiting: _Awaiting, now: float) -> list[Event]:
         self._awaiting = None

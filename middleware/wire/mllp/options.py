@@ -24,7 +24,7 @@ from middleware.wire.mllp.framing import DEFAULT_LIMIT_BYTES, BlockReader
 from middleware.wire.mllp.tolerant import TolerantBlockReader
 
 # (the message as it came, the code to answer) -> the acknowledgement, without framing. Pure:
-# whoever wants a time or a control id of his own in it supplies his own.
+# whoever wants a time or a control id of his own in it supplies his own. b"": it gets no answer now.
 Acknowledge = Callable[[bytes, AckCode], bytes]
 
 
@@ -68,6 +68,7 @@ class MllpLinkOptions:
     is given up. `reply_deadline_s`: how long a received message may wait for `commit` before the
     link itself refuses it; known analyzers wait 10 s and then go on to their next result.
     `max_block_bytes`: a longer block is given up. `tolerances`: names of `middleware.wire.mllp.quirks`.
+    `unanswered`: types (MSH-9.1) of messages of ours that are responses: the peer replies to none of them.
     """
 
     ack_timeout_s: float = 30.0
@@ -78,6 +79,7 @@ class MllpLinkOptions:
     acknowledge: Acknowledge = acknowledge_plainly
     replies: Replies = replies_for
     tolerances: frozenset[str] = frozenset()
+    unanswered: frozenset[str] = frozenset()
 
     def make_reader(self) -> BlockReader:
         """The reader of one connection's bytes."""

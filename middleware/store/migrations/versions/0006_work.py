@@ -21,12 +21,15 @@ _KEY = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Columns that may be empty, and new tables: it takes no time, whatever the store holds."""
+    """Columns that may be empty, indexes of what is open, and new tables."""
     _extend_specimens()
     _extend_steps()
     _create_names()
+    _create_sightings()
     _create_patients()
     _create_prior_results()
+    _create_patient_changes()
+    op.add_column("results", Column("identified_by", Text))
 
 
 def _extend_specimens() -> None:
@@ -37,7 +40,19 @@ def _extend_specimens() -> None:
     op.add_column("specimens", Column("parent_id", BigInteger))
     for name in ("seen_line", "seen_carrier", "seen_position"):
         op.add_column("specimens", Column(name, Text))
-    op.add_column("specimens", Column("seen_at", Float))
+    for name in ("seen_at", "placed_at"):
+        op.add_column("specimens", Column(name, Float))
+    for name in ("put_carrier", "put_position"):
+        op.add_column("specimens", Column(name, Text))
+    op.add_column("specimens", Column("put_at", Float))
+    op.create_index("specimens_by_changed_at", "specimens", ["changed_at"])
+    _partial_index("specimens_by_parent", "specimens", ["parent_id"], "parent_id IS NOT NULL")
+    _partial_index(
+        "specimens_by_put_place",
+        "specimens",
+        ["put_carrier", "put_position"],
+        "put_carrier IS NOT NULL",
+    )
     _partial_index(
         "specimens_by_place",
         "specimens",
@@ -57,6 +72,14 @@ def _extend_steps() -> None:
         op.add_column("work_order_steps", Column(name, Text))
     op.add_column("work_order_steps", Column("tries", Integer))
     op.add_column("work_order_steps", Column("try_at", Float))
+    op.add_column("work_order_steps", Column("only_line", Text))
+    _partial_index("steps_to_try", "work_order_steps", ["try_at"], "try_at IS NOT NULL")
+    is_open = "state IN ('pending', 'claimed', 'sent', 'in_process')"
+    _partial_index("steps_by_age", "work_order_steps", ["state", "created_at"], is_open)
+    by_code = ["lis_code", "id"]
+    _partial_index("steps_pending", "work_order_steps", by_code, "state = 'pending'")
+    is_urgent = "state = 'pending' AND priority IN ('stat', 'asap')"
+    _partial_index("steps_urgent", "work_order_steps", ["priority", "id"], is_urgent)
     _partial_index("steps_to_tell", "work_order_steps", ["line", "id"], "to_tell IS NOT NULL")
 
 
@@ -83,6 +106,22 @@ def _create_names() -> None:
     op.create_index("specimen_names_by_specimen", "specimen_names", ["specimen_id"])
 
 
+def _create_sightings() -> None:
+    op.create_table(
+        "sightings",
+        Column("id", _KEY, autoincrement=True, nullable=False),
+        Column("sample_id", Text, nullable=False),
+        Column("line", Text, nullable=False),
+        Column("carrier", Text),
+        Column("position", Text),
+        Column("at", Float, nullable=False),
+        PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("sightings_by_sample_id", "sightings", ["sample_id"])
+    op.create_index("sightings_by_time", "sightings", ["at"])
+
+
 def _create_patients() -> None:
     op.create_table(
         "patients",
@@ -98,6 +137,7 @@ def _create_patients() -> None:
         PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
+    op.create_index("patients_by_change", "patients", ["changed_at"])
     op.create_table(
         "patient_ids",
         Column("id", _KEY, autoincrement=True, nullable=False),
@@ -141,3 +181,24 @@ def _create_prior_results() -> None:
     op.create_index(
         "prior_results_by_patient", "prior_results", ["patient_id", "lis_code", "measured_at"]
     )
+
+
+def _create_patient_changes() -> None:
+    op.create_table(
+        "patient_changes",
+        Column("id", _KEY, autoincrement=True, nullable=False),
+        Column("at", Float, nullable=False),
+        Column("kind", Text, nullable=False),
+        Column("author", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("journal_id", BigInteger),
+        Column("specimen_id", BigInteger, nullable=False),
+        Column("sample_id", Text, nullable=False),
+        Column("held", Text, nullable=False),
+        Column("delivered", Text, nullable=False),
+        Column("seen_at", Float),
+        Column("seen_by", Text),
+        PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    _partial_index("patient_changes_unseen", "patient_changes", ["id"], "seen_at IS NULL")
