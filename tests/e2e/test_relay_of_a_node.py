@@ -79,7 +79,7 @@ def test_the_host_gets_every_byte_and_the_lis_gets_nothing_of_ours(bench: Bench)
     assert bench.lis.first_arrivals() == []
     refused = bench.node.command("results", "release", str(found[0]["id"]))
     assert refused.returncode == 1
-    assert "is shadow and cannot be released" in refused.stderr
+    assert "the line chem-1 only listens" in refused.stderr
 
 
 def test_what_was_heard_is_compared_with_what_the_lis_filed(bench: Bench) -> None:

@@ -142,4 +142,4 @@ def test_hostile_streams_cost_time_in_proportion_to_their_length() -> None:
     reader = BlockReader()
     for at in range(0, len(data), 65_536):
         reader.feed(data[at : at + 65_536])
-    assert time.process_time() - begin < 5.0
+    assert time.process_time() - begin < 30.0  # in proportion to its square it takes hours
