@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -33,6 +34,14 @@ def clock() -> FakeClock:
 def tls_world(tmp_path_factory: pytest.TempPathFactory) -> TlsWorld:
     """Authorities and certificates of this run alone."""
     return TlsWorld(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """For tests of processor time: what other tests left in the memory must not count."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -203,6 +203,7 @@ def test_any_bytes_are_read_or_refused_with_a_reason(noise: bytes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize(
     "piece", ["NTE|1|L|x\r", "SPM|1|A\r", "SAC|||A\r", "ORC|RE\r", "PID|1\r", "ZZZ|1\r", "TCD|1\r"]
 )
@@ -212,4 +213,4 @@ def test_floods_of_segments_take_linear_time(piece: str) -> None:
     began = time.process_time()
     with contextlib.suppress(DriverError):
         driver().decode(text, DecodeContext())
-    assert time.process_time() - began < 30
+    assert time.process_time() - began < 4

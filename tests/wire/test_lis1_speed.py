@@ -41,4 +41,4 @@ def test_a_long_frame_in_single_bytes_is_searched_once() -> None:
     start = time.perf_counter()
     events = [event for at in range(len(frame)) for event in feed(link, frame[at : at + 1])]
     assert texts_of(events) == [text]
-    assert time.perf_counter() - start < 20.0
+    assert time.perf_counter() - start < 3.0

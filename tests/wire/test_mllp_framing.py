@@ -135,6 +135,7 @@ def test_the_events_depend_on_the_bytes_alone(data: bytes, limit: int, sizes: li
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_collector")
 def test_hostile_streams_cost_time_in_proportion_to_their_length() -> None:
     """A megabyte of start bytes, or of single bytes, is read at once."""
     data = (b"\x0ba" * 32_768 + b"\x1c") * 16
@@ -142,4 +143,4 @@ def test_hostile_streams_cost_time_in_proportion_to_their_length() -> None:
     reader = BlockReader()
     for at in range(0, len(data), 65_536):
         reader.feed(data[at : at + 65_536])
-    assert time.process_time() - begin < 30.0  # in proportion to its square it takes hours
+    assert time.process_time() - begin < 5.0

@@ -129,7 +129,7 @@ def test_floods_take_bounded_memory_and_linear_time(flood: bytes) -> None:
     data = (flood * 64_000)[:64_000]
     began = time.process_time()
     events = [event for _ in range(16) for event in reader.feed(data)]
-    assert time.process_time() - began < 30
+    assert time.process_time() - began < 5
     assert len(reader.drop_partial()) <= 64_000
     assert not any(isinstance(event, Oversize) and event.limit != 64_000 for event in events)
 

@@ -139,4 +139,4 @@ def test_hostile_repetition_costs_time_in_proportion(piece: bytes, begun: bytes)
     reader = DocumentReader()
     for at in range(0, len(data), 1000):
         reader.feed(data[at : at + 1000])
-    assert time.process_time() - started < 20.0
+    assert time.process_time() - started < 2.0
