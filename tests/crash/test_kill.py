@@ -19,7 +19,7 @@ from tests.kit.oracle_of_promises import broken_promises
 from tests.kit.plain_analyzer import SendingAnalyzer
 from tests.kit.plain_lis import PlainLis
 
-KILLS = int(os.environ.get("LABWIRE_KILLS", "30"))
+KILLS = int(os.environ.get("LABWIRE_KILLS", "50"))
 LINES = 4
 SETTLE_S = 60.0
 

@@ -16,7 +16,7 @@ import pytest
 from middleware.failpoints import Step
 from tests.kit.wire_bench import WireBench, wire_bench
 
-KILLS = int(os.environ.get("LABWIRE_KILLS", "6"))
+KILLS = int(os.environ.get("LABWIRE_KILLS", "10"))
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120 + 15 * KILLS)]
 

@@ -20,7 +20,7 @@ from tests.kit.node_process import NodeProcess, free_port
 from tests.kit.plain_lis import PlainLis
 from tests.kit.plain_orders import Ordered, OrderingLis, WorkingAnalyzer
 
-KILLS = int(os.environ.get("LABWIRE_KILLS", "6"))
+KILLS = int(os.environ.get("LABWIRE_KILLS", "10"))
 SETTLE_S = 60.0
 HOLDS = 'orders = { unordered = "hold" }'
 IS_SENT = """

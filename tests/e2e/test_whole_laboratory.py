@@ -30,7 +30,7 @@ from emulators.specimens import PANELS
 from tests.kit.node_process import NodeProcess, free_port
 from tests.kit.plain_lis import PlainLis
 
-TUBES = int(os.environ.get("LABWIRE_TUBES", "40"))
+TUBES = int(os.environ.get("LABWIRE_TUBES", "80"))
 SEED = int(os.environ.get("LABWIRE_SEED", "7"))
 LIMIT_S = 60 + TUBES * 0.6
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * LIMIT_S + 60)]
